@@ -1,0 +1,36 @@
+import functools
+from collections.abc import Callable
+
+import typer
+from wasabi import msg
+
+from ..errors import ClintlError
+
+app = typer.Typer(
+    name="clintl",
+    help="Clinical encoders: fetch, adapt, tune for several tasks, transfer, evaluate.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+def command(name: str) -> Callable:
+    """Register a function as `spacy clintl NAME`; its ClintlErrors end as one line, exit status 1.
+
+    name (str): The command's name.
+    RETURNS (Callable): A decorator that gives the function back unchanged, so that Python code
+        and tests call it directly and see the error itself.
+    """
+
+    def register(function: Callable) -> Callable:
+        @functools.wraps(function)
+        def run(*args, **kwargs):
+            try:
+                return function(*args, **kwargs)
+            except ClintlError as error:
+                msg.fail(str(error), exits=1)
+
+        app.command(name)(run)
+        return function
+
+    return register
