@@ -69,5 +69,8 @@ def move_whole_folder(source: Path, target: Path) -> None:
 
 def sha256_of(path: str | Path) -> str:
     """Return the hexadecimal SHA-256 of a file, read in pieces."""
+    digest = hashlib.sha256()
     with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

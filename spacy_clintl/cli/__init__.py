@@ -4,6 +4,10 @@ spaCy imports this module in every run of its command line, so command modules i
 need inside their functions.
 """
 
+from spacy.cli._util import app as spacy_app
+
 from ._app import app
+
+spacy_app.add_typer(app, name="clintl")
 
 __all__ = ["app"]
