@@ -16,6 +16,51 @@ class Errors(metaclass=ErrorsWithCodes):
     # 1xx: data in and out
     CL100 = "{path} does not exist. Check the path."
 
+    # raw text
+    CL110 = "{path} holds no text file. These kinds are read: {kinds}."
+    CL111 = "{path} is no text file of a known kind. These kinds are read: {kinds}."
+    CL112 = "{path} cannot be read: {reason}. Replace the file or leave it out."
+    CL130 = "There is no format '{name}'. Known formats: {names}."
+    CL131 = "Format '{name}' has no option {option}. Its options: {names}."
+    CL132 = "Format '{name}' needs the option {option}."
+    CL133 = "The value '{value}' does not fit option {option} of format '{name}'."
+    CL134 = "{path} holds no record that can be used ({n} lines skipped; {reason})."
+    CL135 = (
+        "{path} is not UTF-8 text (near line {line} or soon after). Convert its encoding to UTF-8."
+    )
+    CL136 = "{path} cannot be read: {reason}. Fetch or write the file again."
+    CL137 = (
+        "{where}: the line has {n} columns, {expected} were expected. Columns are divided by tabs "
+        "or spaces, sentences by a blank line."
+    )
+    CL138 = (
+        "{where}: column {column} holds no entity tag, or the token is empty. Tags are O, B-LABEL, "
+        "I-LABEL and the like; choose the column with --label-column."
+    )
+    CL139 = "{where}: the line has {n} columns, column {column} is not among them (counted from 0)."
+    CL140 = "The output {path} must be a file whose name ends in .spacy."
+    CL141 = "Unknown policy '{policy}' for entities that miss token borders. Choose snap or drop."
+    CL142 = "{where}: entity offsets {start}-{end} do not fit a text of {n} characters."
+    CL143 = (
+        "spaCy has no blank pipeline for the language '{lang}', or a package that it needs is not "
+        "installed. Check --lang; 'xx' is for any language."
+    )
+    CL144 = "{path} has no file that matches '{pattern}'."
+    CL145 = "{path} has no column '{column}'. Its columns: {columns}."
+    CL146 = "'{task}' cannot name a task: the name must not be empty or hold a slash. Set --task."
+    CL147 = "Several label columns belong to a multi-label task. Add --multi-label."
+    CL148 = "{path} gives no label. Name the labels with --labels or --labels-from."
+    CL149 = "Give either --labels or --labels-from, not both."
+    CL150 = (
+        "{where}: the label '{label}' is not in the given inventory. Add it to --labels, or make "
+        "the inventory from a file that has it."
+    )
+    CL151 = "{path} is not a .spacy file, or it is damaged ({reason}). Convert its source again."
+    CL152 = "{path} holds no documents."
+
+    CL160 = "The corpus has no paths. List .spacy files under 'paths' in [corpora]."
+    CL161 = "{path} holds no .spacy files. Make some with 'python -m spacy clintl convert'."
+
     # 2xx: encoder folders
     CL200 = (
         "{path} is not an encoder folder: it has no {missing}. Make one with "
@@ -36,8 +81,149 @@ class Errors(metaclass=ErrorsWithCodes):
     )
     CL204 = "The encoder folder {path} cannot be read: {reason}. Fetch the folder again."
 
+    CL205 = "Unknown precision '{precision}'. Choose 'auto', 'fp32' or 'bf16'."
+    CL206 = (
+        "Unknown freezing '{freeze}'. Choose 'none', 'all', 'embeddings_and_head' or 'bottom:N' with "
+        "N from 0 to {n_layers}."
+    )
+    CL207 = (
+        "A window of {window} word pieces does not fit this encoder, which takes at most {limit}. "
+        "Set 'window' in [components.transformer.model] to {limit} or less."
+    )
+    CL208 = (
+        "The transformer has no encoder yet. Run 'nlp.initialize()' with the folder named in "
+        "[components.transformer.model], or load a saved pipeline."
+    )
+
+    CL209 = (
+        "A window of {window} word pieces, {special} of them special, leaves nothing beside an "
+        "overlap of {overlap}. Set a larger 'window' or a smaller 'overlap' in "
+        "[components.transformer.model]."
+    )
+
+    # fetching a base encoder
+    CL210 = (
+        "No encoder '{name}': it is neither a folder nor an installed package with weights, and "
+        "the Hugging Face hub did not give it ({reason}).{hint}"
+    )
+    CL211 = (
+        "The weights of '{name}' ({file}) have the SHA-256 {found}, not {expected}. Nothing was "
+        "written. Check --sha256 and --revision, or fetch the source again."
+    )
+    CL212 = (
+        "{path} holds no weights: neither model.safetensors nor pytorch_model.bin, whole or in "
+        "shards with their index file."
+    )
+    CL213 = "The weights in {path} cannot be read: {reason}. Fetch the file again."
+    CL214 = (
+        "The tokenizer in {path} cannot be read or converted to tokenizer.json: {reason}. If a "
+        "library such as sentencepiece or tiktoken is missing, install it and try again."
+    )
+    CL215 = (
+        "The weights of '{name}' are spread over {n_files} files, so that no single SHA-256 "
+        "describes them. Leave --sha256 out, or name a source with one weights file."
+    )
+    CL216 = "--revision belongs to the Hugging Face hub, but '{name}' was found as a {kind}."
+    CL217 = (
+        "{path} exists and is not an encoder folder. It would be replaced; name another OUT or "
+        "delete it."
+    )
+    CL218 = "The package {package} is installed, but gives no encoder folder: {reason}."
+    CL219 = "{path} cannot be written: {reason}."
+
     # 3xx: pipeline components
+    CL300 = (
+        "The component '{name}' has no tasks. Give it a table from task names to settings, such as "
+        "{{'diagnosis': {{'exclusive': true}}}}, under 'tasks' in its config."
+    )
+    CL301 = (
+        "'{task}' cannot be the name of a task: it must be non-empty text without '/', since "
+        "categories are named 'task/label'."
+    )
+    CL302 = (
+        "Task '{task}' has the unknown setting '{setting}'. Settings of a task are: {known}."
+    )
+    CL303 = "Task '{task}': the setting '{setting}' is {value!r}, but it must be {expected}."
+    CL304 = (
+        "There are labels for the unknown task '{task}'. The component '{name}' has the tasks: "
+        "{known}. Mend [initialize.components.{name}] or the component's 'tasks'."
+    )
+    CL305 = (
+        "There are no labels for task '{task}'. List them in [initialize.components.{name}.labels] "
+        "or leave that whole section out to collect them from the training documents."
+    )
+    CL306 = "Task '{task}' has the label '{label}' twice."
+    CL307 = (
+        "Task '{task}' needs at least {least} labels{why}, but has: {labels}. Add labels, or set "
+        "'exclusive = false' if they do not exclude each other."
+    )
+    CL308 = (
+        "No training document has a category of task '{task}' ('{task}/…' in doc.cats), so its head "
+        "cannot learn. Task names among the categories of the documents: {found}."
+    )
+    CL309 = (
+        "A training document has the category '{task}/{label}', but task '{task}' knows only: "
+        "{known}. Add the label to [initialize.components.{name}.labels], or mend the corpus."
+    )
+    CL310 = (
+        "The labels given for {what} differ from those it was trained with. Given: {given}. "
+        "Trained with: {trained}. Start from a new component to change the labels."
+    )
+    CL311 = "Unknown pooling '{pooling}'. Choose one of: {known}."
+    CL312 = (
+        "Task '{task}' excludes labels from each other, but a training document has {n} of them "
+        "at once ({labels}). Set 'exclusive = false', or mend the corpus."
+    )
+    CL320 = (
+        "No training document has entities, so '{name}' cannot learn. Entities come from doc.ents; "
+        "a document without entity annotation does not count."
+    )
+    CL321 = "The labels of '{name}' must be a list of different texts without repeats: {labels}."
+    CL322 = (
+        "A training document has an entity with the label '{label}', but the tagger knows only: "
+        "{known}. Add it to the labels in [initialize.components], or mend the corpus."
+    )
+    CL323 = "'{name}' has no labels yet. Run 'nlp.initialize()' or load a trained pipeline."
 
     # 4xx: adaptation
+    CL400 = "There is no usable text in {paths}: {n_empty} empty and {n_bad} unusable records."
+    CL401 = (
+        "Blocks of {block_length} word pieces do not fit the encoder in {path}, which takes "
+        "{min_length} to {limit}. Set --block-length accordingly."
+    )
+    CL402 = (
+        "The tokenizer in {path} has no mask token, which masked-language modelling needs. Choose "
+        "another encoder."
+    )
+    CL403 = (
+        "The loss is no longer a number at step {step}. The last good checkpoint is kept in "
+        "{folder}. Run again with a smaller --learn-rate or with --precision fp32."
+    )
+    CL404 = (
+        "No space is left for {folder}. Make room and give the same command again: it goes on from "
+        "the last complete checkpoint."
+    )
+    CL405 = "{option} is {value}, but must be {rule}."
+    CL406 = (
+        "{head_steps} steps of warming up the head leave nothing of {steps} steps for the encoder. "
+        "Lower --head-warmup-steps or raise --epochs or --max-steps."
+    )
 
     # 5xx: evaluation, deployment, command line
+    CL520 = "{path} cannot be loaded as a pipeline: {reason}."
+    CL521 = (
+        "Gold {gold} and scores {scores} must be tables of documents by labels of the same shape, "
+        "with one column for each of the {n} labels."
+    )
+    CL522 = "The thresholds of task '{task}' do not fit its labels: give one, or one a label."
+    CL523 = "{path} is neither a wheel nor a folder with a pyproject.toml or setup.py."
+    CL524 = (
+        "{n} of the given wheels hold a spaCy pipeline; there must be one. Make it with "
+        "'python -m spacy package PIPELINE OUT --build wheel'."
+    )
+    CL525 = "Verification failed while {step}. The last lines of its output:\n{output}"
+    CL526 = "{path} is empty, or not UTF-8 text. Name a text file with one note."
+    CL527 = (
+        "The installed pipeline tried to reach what must not be reached: {violations}. It must "
+        "carry all it needs."
+    )

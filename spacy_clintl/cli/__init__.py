@@ -6,6 +6,7 @@ need inside their functions.
 
 from spacy.cli._util import app as spacy_app
 
+from . import adapt, base, convert, evaluate, verify  # noqa: F401
 from ._app import app
 
 spacy_app.add_typer(app, name="clintl")

@@ -1,0 +1,1 @@
+"""Seeded writer of the embedded synthetic clinical corpus (see ../README.md)."""

@@ -1,0 +1,216 @@
+"""Fetching a base encoder: from wherever it is to a plain Hugging Face folder.
+
+The only step that may need a network. What it writes holds safetensors weights, config.json,
+tokenizer.json and base.json, which says where they come from. Remote code is never trusted.
+"""
+
+import json
+import os
+import pickle
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from transformers import AutoTokenizer
+
+from ..errors import ClintlError, Errors
+from ..models.encoder import check_encoder_folder, load_encoder
+from ..util import quiet_transformers, sha256_of, whole_folder
+from .sources import find_source
+
+PROVENANCE = "base.json"
+WEIGHTS = "model.safetensors"
+
+
+def fetch_base(
+    name: str,
+    out: str | Path,
+    *,
+    sha256: str | None = None,
+    revision: str | None = None,
+) -> dict[str, Any]:
+    """Write an encoder to a plain folder, which appears whole or not at all.
+
+    A single safetensors file is copied as it is, so that its checksum stays the published one;
+    shards are copied with their index; pytorch_model.bin is converted, with nothing but tensors
+    read from it.
+
+    name (str): A folder, an installed package that carries weights, or a name on the hub.
+    out (str | Path): The folder to write; an encoder there is replaced.
+    sha256 (Optional[str]): What the weights file must have at its source, in hexadecimal digits.
+    revision (Optional[str]): Branch, tag or commit on the hub.
+    RETURNS (dict): What is written to `base.json`.
+    RAISES (ClintlError): When the encoder is nowhere, of an unsupported kind, damaged, not the one
+        that `sha256` describes, or needs a library that is missing.
+    """
+    out = Path(out)
+    check_target(out)
+    source = find_source(name, revision)
+    weights = _find_weights(source.folder)
+    found = {path.name: sha256_of(path) for path in weights}
+    _check_sha256(name, found, sha256)
+    try:
+        with whole_folder(out) as folder:
+            _write_weights(weights, folder)
+            _write_config(source.folder, folder)
+            with _named_as(folder, source.folder):
+                _write_tokenizer(source.folder, folder)
+                check_encoder_folder(folder)
+                load_encoder(folder)
+            provenance = {
+                "name": name,
+                "source": source.kind,
+                "revision": source.revision,
+                "sha256_found": found,
+                "sha256": {p.name: sha256_of(p) for p in sorted(folder.glob("*.safetensors"))},
+            }
+            text = json.dumps(provenance, indent=2, ensure_ascii=False)
+            (folder / PROVENANCE).write_text(text + "\n", encoding="utf-8")
+            give_usual_rights(folder)
+    except OSError as error:
+        raise ClintlError(Errors.CL219.format(path=out, reason=error)) from error
+    return provenance
+
+
+def read_provenance(folder: str | Path) -> dict[str, Any]:
+    """Tell where an encoder folder comes from.
+
+    folder (str | Path): An encoder folder.
+    RETURNS (dict): The content of `base.json`, or the folder's name, and the weights' checksums.
+    """
+    folder = Path(folder)
+    told: dict[str, Any] = {"name": folder.name, "source": "folder", "revision": None}
+    if (folder / PROVENANCE).is_file():
+        told = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+    sums = {path.name: sha256_of(path) for path in sorted(folder.glob("*.safetensors"))}
+    return {**told, "sha256": sums}
+
+
+def check_target(out: Path) -> None:
+    """Refuse to replace anything but an encoder folder or an empty one.
+
+    out (Path): Where an encoder is to be written.
+    RAISES (ClintlError): When something else lies there.
+    """
+    if not out.exists() or (out / "config.json").is_file():
+        return
+    if not out.is_dir() or any(out.iterdir()):
+        raise ClintlError(Errors.CL217.format(path=out))
+
+
+def give_usual_rights(folder: Path) -> None:
+    """Let others read the files as they could read any new file.
+
+    folder (Path): Its files are changed; safetensors writes for the owner only.
+    """
+    umask = os.umask(0)
+    os.umask(umask)
+    for path in folder.iterdir():
+        path.chmod(0o666 & ~umask)
+
+
+def _find_weights(folder: Path) -> list[Path]:
+    for whole in (WEIGHTS, "pytorch_model.bin"):
+        index = folder / f"{whole}.index.json"
+        if (folder / whole).is_file():
+            return [folder / whole]
+        if index.is_file():
+            return _shards(index)
+    raise ClintlError(Errors.CL212.format(path=folder))
+
+
+def _shards(index: Path) -> list[Path]:
+    try:
+        names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+        shards = [index.parent / name for name in sorted(set(names))]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ClintlError(Errors.CL213.format(path=index, reason="not an index")) from error
+    for shard in shards:
+        if not shard.is_file() or shard.parent != index.parent:
+            raise ClintlError(Errors.CL213.format(path=shard, reason="no such file"))
+    return shards
+
+
+def _check_sha256(name: str, found: dict[str, str], expected: str | None) -> None:
+    if expected is None:
+        return
+    if len(found) > 1:
+        raise ClintlError(Errors.CL215.format(name=name, n_files=len(found)))
+    ((file, digest),) = found.items()
+    if digest != expected.strip().lower():
+        raise ClintlError(
+            Errors.CL211.format(name=name, file=file, found=digest, expected=expected)
+        )
+
+
+def _write_weights(weights: list[Path], folder: Path) -> None:
+    if weights[0].suffix == ".bin":
+        tensors: dict[str, torch.Tensor] = {}
+        for path in weights:
+            tensors.update(_read_bin(path))
+        safetensors.torch.save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+        return
+    for path in weights:
+        _check_safetensors(path)
+        shutil.copyfile(path, folder / path.name)
+    if len(weights) > 1 or weights[0].name != WEIGHTS:
+        name = f"{WEIGHTS}.index.json"
+        shutil.copyfile(weights[0].parent / name, folder / name)
+
+
+def _read_bin(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        values = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ClintlError(Errors.CL213.format(path=path, reason=reason)) from error
+    if not isinstance(values, dict):
+        raise ClintlError(Errors.CL213.format(path=path, reason="not a table of tensors"))
+    # Tied tensors share memory, which safetensors refuses to write.
+    return {k: v.contiguous().clone() for k, v in values.items() if isinstance(v, torch.Tensor)}
+
+
+def _check_safetensors(path: Path) -> None:
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            file.keys()
+    except safetensors.SafetensorError as error:
+        raise ClintlError(Errors.CL213.format(path=path, reason=error)) from error
+
+
+def _write_config(source: Path, folder: Path) -> None:
+    if not (source / "config.json").is_file():
+        raise ClintlError(Errors.CL200.format(path=source, missing="config.json"))
+    shutil.copyfile(source / "config.json", folder / "config.json")
+
+
+def _write_tokenizer(source: Path, folder: Path) -> None:
+    try:
+        with quiet_transformers():
+            tokenizer = AutoTokenizer.from_pretrained(
+                str(source), use_fast=True, local_files_only=True, trust_remote_code=False
+            )
+    # Converters raise whatever their libraries raise.
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ClintlError(Errors.CL214.format(path=source, reason=reason)) from error
+    if not tokenizer.is_fast:
+        reason = f"transformers has no fast version of {type(tokenizer).__name__}"
+        raise ClintlError(Errors.CL214.format(path=source, reason=reason))
+    # Some published tokenizers cut and pad by themselves; later steps decide on that.
+    tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.backend_tokenizer.no_padding()
+    tokenizer.save_pretrained(folder)
+
+
+@contextmanager
+def _named_as(temporary: Path, source: Path) -> Iterator[None]:
+    """Let messages name the source, not the temporary folder that is gone when they are read."""
+    try:
+        yield
+    except ClintlError as error:
+        raise ClintlError(str(error).replace(str(temporary), str(source))) from error

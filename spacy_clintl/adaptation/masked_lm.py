@@ -1,0 +1,183 @@
+"""Masked-language modelling with the vocabulary computed at masked positions only."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import torch
+from transformers import AutoModelForMaskedLM, DataCollatorForLanguageModeling
+
+from ..errors import ClintlError, Errors
+from ..util import quiet_transformers
+from .blocks import Blocks
+
+# Positions in a run are far below this: held-out masks never coincide with masks in training.
+HELD_OUT_POSITION = 1 << 40
+
+
+def load_masked_lm(folder: str | Path) -> tuple[Any, bool]:
+    """Read an encoder folder as a masked-language model, with a fresh head if it has none.
+
+    A fresh decoder is tied to the input embeddings where the configuration says so. torch's
+    random numbers decide on the fresh weights.
+
+    folder (str | Path): An encoder folder.
+    RETURNS (tuple): The model (PreTrainedModel, on the CPU, in full precision), and whether any
+        weight outside of the encoder is fresh.
+    RAISES (ClintlError): When the weights are damaged or do not fill the encoder.
+    """
+    try:
+        with quiet_transformers():
+            model, info = AutoModelForMaskedLM.from_pretrained(
+                str(folder),
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                torch_dtype=torch.float32,
+                output_loading_info=True,
+            )
+    except (OSError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ClintlError(Errors.CL204.format(path=folder, reason=reason)) from error
+    inside = set(model.base_model.state_dict())
+    prefix = model.base_model_prefix + "."
+    lost = sorted(k for k in info["missing_keys"] if k.removeprefix(prefix) in inside)
+    if lost:
+        raise ClintlError(
+            Errors.CL203.format(
+                path=folder, n_missing=len(lost), n_total=len(inside), first=lost[0]
+            )
+        )
+    return model, bool(info["missing_keys"])
+
+
+@torch.no_grad()
+def start_at_frequencies(model: Any, pieces: np.ndarray) -> None:
+    """Set a fresh head's output bias to the log frequencies of the text's word pieces.
+
+    The first thing that a fresh head learns is how frequent each piece is, and on a small corpus
+    that alone would take most of the steps for warming it up.
+
+    model (PreTrainedModel): Its head is changed, if it has an output bias.
+    pieces (numpy.ndarray): Word pieces to train on, shape (pieces,).
+    """
+    bias = getattr(model.get_output_embeddings(), "bias", None)
+    if bias is not None and len(bias) == model.config.vocab_size:
+        counts = np.bincount(pieces, minlength=len(bias)) + 0.1
+        bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
+
+
+class MaskingCollator(DataCollatorForLanguageModeling):
+    """Batches blocks and masks them as Devlin et al. (2019, section 3.1) do.
+
+    Of the chosen pieces 80 % become the mask, 10 % a random piece, 10 % stay. Masks depend on the
+    seed and on the first block's position alone: they change from pass to pass, and are the same
+    again after an interruption.
+
+    tokenizer (PreTrainedTokenizerFast): Has a mask token.
+    mlm_probability (float): Share of the pieces to predict.
+    seed (int): Decides on the masks.
+    """
+
+    def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        position = examples[0]["position"]
+        kept = [{k: v for k, v in one.items() if k != "position"} for one in examples]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed((self.mask_seed << 41) ^ position)
+            return super().torch_call(kept)
+
+    def __post_init__(self) -> None:
+        # The parent would draw one stream of numbers, whose state no checkpoint keeps.
+        self.mask_seed, self.seed = self.seed or 0, None
+        super().__post_init__()
+
+
+def masked_lm_loss(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Compute the model's own loss while its head sees masked positions only.
+
+    The head's matrix product with the vocabulary is about half of a small encoder's training step,
+    and 85 % of it is for positions without a label. A hook hands the head only the labelled rows
+    of the encoder's output, as one sequence; labels are gathered alike, so that the loss is equal.
+    Works for every architecture whose head treats positions alike.
+
+    model (PreTrainedModel): A masked-language model.
+    batch (dict): `input_ids`, `attention_mask`, `labels`, each (blocks, length); -100 is no label.
+    RETURNS (torch.Tensor): The mean cross-entropy in nats; 0 without labels.
+    """
+    labels = batch["labels"]
+    masked = labels != -100
+    if not masked.any():
+        return 0.0 * sum(p.sum() for p in model.parameters() if p.requires_grad)
+    inputs = {key: value for key, value in batch.items() if key != "labels"}
+    with _only_rows(model.base_model, masked):
+        return model(**inputs, labels=labels[masked].unsqueeze(0)).loss
+
+
+@contextmanager
+def _only_rows(encoder: torch.nn.Module, rows: torch.Tensor) -> Iterator[None]:
+    def gather(module: torch.nn.Module, args: Any, output: Any) -> Any:
+        if isinstance(output, tuple):
+            return (output[0][rows].unsqueeze(0), *output[1:])
+        output.last_hidden_state = output.last_hidden_state[rows].unsqueeze(0)
+        return output
+
+    hook = encoder.register_forward_hook(gather)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def autocasting(device: torch.device, dtype: torch.dtype | None) -> Callable[[], Any]:
+    """RETURNS (Callable): Makes a context in which matrix products are computed in `dtype`."""
+    if dtype is None:
+        return nullcontext
+    return lambda: torch.autocast(device.type, dtype=dtype)
+
+
+@torch.no_grad()
+def held_out_loss(
+    model: Any, blocks: Blocks, collator: MaskingCollator, *, batch_size: int, context: Callable
+) -> float | None:
+    """Measure the loss on blocks that are not trained on, with the same masks at every call.
+
+    model (PreTrainedModel): The model; is put into evaluation mode.
+    blocks (Blocks): Held-out blocks.
+    collator (MaskingCollator): Masks them.
+    batch_size (int): Blocks at a time.
+    context (Callable): Makes the autocasting context.
+    RETURNS (Optional[float]): Mean cross-entropy of a masked piece in nats; its exponential is the
+        (pseudo-)perplexity. None if nothing is held out.
+    """
+    model.eval()
+    total, count = 0.0, 0
+    for start in range(0, len(blocks), batch_size):
+        numbers = range(start, min(start + batch_size, len(blocks)))
+        rows = [{**blocks[n], "position": HELD_OUT_POSITION + n} for n in numbers]
+        batch = {k: v.to(model.device) for k, v in collator(rows).items()}
+        masked = int((batch["labels"] != -100).sum())
+        with context():
+            total += float(masked_lm_loss(model, batch)) * masked
+        count += masked
+    return total / count if count else None
+
+
+@torch.no_grad()
+def average_with_base(model: Any, folder: str | Path, share: float) -> None:
+    """Average the encoder's weights with those of its base, in place (WiSE-FT).
+
+    Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", section 3: weights between
+    a model and its tuned self keep more of what the first knew, at equal cost. The head keeps
+    its own weights, apart from what it shares with the embeddings.
+
+    model (PreTrainedModel): The adapted model.
+    folder (str | Path): The base's folder.
+    share (float): The base's share, 0 to 1.
+    """
+    base, _ = load_masked_lm(folder)
+    values = dict(base.base_model.named_parameters())
+    for name, parameter in model.base_model.named_parameters():
+        parameter.lerp_(values[name].to(parameter.device), share)

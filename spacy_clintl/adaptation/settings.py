@@ -1,0 +1,118 @@
+"""What a user can set for an adaptation."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ClintlError, Errors
+
+# Rates that held up for blocks of 128 pieces in batches of 32. A fresh head teaches the encoder
+# little at first and needs more of it; a pretrained one is only moved (Gururangan et al. 2020,
+# appendix B, use 1e-4 and 5e-4 with batches of 256 and 2,048).
+FRESH_RATE, CONTINUED_RATE = 3e-4, 1e-4
+HEAD_RATE = 2e-3
+AUTO_HEAD_STEPS = 160
+
+
+@dataclass(frozen=True)
+class AdaptSettings:
+    """Settings of continued masked-language modelling.
+
+    epochs (float): Passes over the text; parts of a pass are allowed.
+    max_steps (Optional[int]): Training steps in all, those for warming up the head included. Goes
+        before `epochs`.
+    batch_size (int): Blocks a step.
+    block_length (int): Word pieces a block, special ones included.
+    learn_rate (Optional[float]): Highest learning rate of the encoder, reached after 6 % of its
+        steps and then falling to 0. None: 3e-4 with a fresh head, else 1e-4.
+    mlm_probability (float): Share of the pieces to predict (Devlin et al. 2019, section 3.1).
+    head_warmup_steps (Optional[int]): Steps in which only the head learns, at 2e-3, and the
+        encoder is frozen. None: 160, but at most a quarter of all steps, if the head is fresh.
+    average (Optional[float]): The base's share when the adapted weights of the encoder are
+        averaged with it (Wortsman et al. 2022, WiSE-FT, section 3). None: 0.5 if the head is
+        fresh, because learning it spoils the encoder, else 0.
+    held_out (float): Share of the documents to measure perplexity on, but at most 32,768 pieces.
+    save_every (int): Steps between checkpoints. Does not change the result.
+    seed (int): Decides on held-out documents, order, masks, dropout and the fresh head.
+    precision (str): "fp32", "bf16", or "auto": bf16 where the hardware computes in it.
+    """
+
+    epochs: float = 1.0
+    max_steps: int | None = None
+    batch_size: int = 32
+    block_length: int = 128
+    learn_rate: float | None = None
+    mlm_probability: float = 0.15
+    head_warmup_steps: int | None = None
+    average: float | None = None
+    held_out: float = 0.05
+    save_every: int = 200
+    seed: int = 0
+    precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        rules = [
+            ("epochs", lambda v: 0 < v < float("inf"), "above 0"),
+            ("max_steps", lambda v: v >= 1, "at least 1"),
+            ("batch_size", lambda v: v >= 1, "at least 1"),
+            ("learn_rate", lambda v: 0 < v < float("inf"), "above 0"),
+            ("mlm_probability", lambda v: 0 < v < 1, "between 0 and 1"),
+            ("head_warmup_steps", lambda v: v >= 0, "at least 0"),
+            ("average", lambda v: 0 <= v <= 1, "from 0 to 1"),
+            ("held_out", lambda v: 0 <= v < 1, "at least 0 and below 1"),
+            ("save_every", lambda v: v >= 1, "at least 1"),
+            ("seed", lambda v: 0 <= v < 2**32, "from 0 to 4294967295"),
+            ("precision", lambda v: v in ("auto", "fp32", "bf16"), "auto, fp32 or bf16"),
+        ]
+        for name, holds, rule in rules:
+            value = getattr(self, name)
+            if value is not None and not holds(value):
+                option = "--" + name.replace("_", "-")
+                raise ClintlError(Errors.CL405.format(option=option, value=value, rule=rule))
+
+    def to_dict(self) -> dict[str, Any]:
+        """RETURNS (dict): The settings as plain data."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the settings come to for one encoder and one corpus.
+
+    head_steps (int): Steps that train the head alone; they come first.
+    steps (int): Steps in all.
+    learn_rate (float): Highest rate of the second part.
+    average (float): The base's share in the final weights.
+    """
+
+    head_steps: int
+    steps: int
+    learn_rate: float
+    average: float
+
+
+def make_plan(settings: AdaptSettings, *, n_blocks: int, fresh_head: bool) -> Plan:
+    """Fill in what the settings leave open.
+
+    settings (AdaptSettings): What the user asked for.
+    n_blocks (int): Blocks to train on.
+    fresh_head (bool): The base came without a head for masked-language modelling.
+    RETURNS (Plan): Steps, rate and share.
+    RAISES (ClintlError): When warming up the head would take all steps.
+    """
+    steps = settings.max_steps or max(1, round(settings.epochs * n_blocks / settings.batch_size))
+    head_steps = settings.head_warmup_steps
+    if head_steps is None:
+        head_steps = min(AUTO_HEAD_STEPS, steps // 4) if fresh_head else 0
+    if head_steps >= steps:
+        raise ClintlError(Errors.CL406.format(head_steps=head_steps, steps=steps))
+    return Plan(
+        head_steps=head_steps,
+        steps=steps,
+        learn_rate=settings.learn_rate or (FRESH_RATE if fresh_head else CONTINUED_RATE),
+        average=_first_given(settings.average, 0.5 if fresh_head else 0.0),
+    )
+
+
+def _first_given(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else value

@@ -1,0 +1,76 @@
+"""The work folder of a run, and whether an interrupted run can go on in it."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..util import sha256_of, whole_file
+from .settings import AdaptSettings
+
+FINGERPRINT = "fingerprint.json"
+
+
+def work_folder_of(out: Path) -> Path:
+    """RETURNS (Path): The folder beside `out` in which a run does its work."""
+    out = Path(out).absolute()
+    return out.parent / f".{out.name}.adapting"
+
+
+def open_work_folder(
+    out: Path,
+    base: Path,
+    files: Sequence[Path],
+    settings: AdaptSettings,
+    *,
+    resume: bool,
+    tell: Callable[[str], None],
+) -> Path:
+    """Give the work folder of a run: that of the same run, interrupted, or an empty one.
+
+    out (Path): The run's final folder.
+    base (Path): The encoder folder to adapt.
+    files (Sequence[Path]): The text files.
+    settings (AdaptSettings): The run's settings; all but `save_every` must be equal to go on.
+    resume (bool): Go on if it is possible.
+    tell (Callable): Is told when a run goes on, or why it does not.
+    RETURNS (Path): The folder.
+    """
+    work = work_folder_of(out)
+    fingerprint = _fingerprint(base, files, settings)
+    if work.exists():
+        changed = _changed(work, fingerprint)
+        if resume and not changed:
+            tell(f"Going on with the interrupted run in {work}.")
+            return work
+        if resume:
+            tell(f"Starting anew: since the interrupted run, this changed: {', '.join(changed)}.")
+        shutil.rmtree(work)
+    work.mkdir(parents=True)
+    with whole_file(work / FINGERPRINT) as path:
+        path.write_text(json.dumps(fingerprint), encoding="utf-8")
+    return work
+
+
+def _fingerprint(base: Path, files: Sequence[Path], settings: AdaptSettings) -> dict[str, Any]:
+    values = settings.to_dict()
+    del values["save_every"]
+    encoder = sorted(p for p in Path(base).iterdir() if p.suffix in (".safetensors", ".json"))
+    # base.json and adaptation.json only tell where the encoder comes from.
+    encoder = [p for p in encoder if p.name not in ("base.json", "adaptation.json")]
+    return {**values, "base": _digest(encoder), "text": _digest(files)}
+
+
+def _digest(files: Sequence[Path]) -> str:
+    lines = (f"{sha256_of(file)} {''.join(file.suffixes[-2:])}\n" for file in files)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _changed(work: Path, fingerprint: dict[str, Any]) -> list[str]:
+    try:
+        before = json.loads((work / FINGERPRINT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ["the work folder, which is incomplete"]
+    return [key for key, value in fingerprint.items() if before.get(key) != value]

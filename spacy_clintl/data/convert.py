@@ -1,0 +1,129 @@
+"""Converting annotated files of any registered format to a .spacy file."""
+
+import random
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import spacy
+import srsly
+from spacy.language import Language
+from spacy.tokens import DocBin
+
+from ..errors import ClintlError, Errors
+from ..util import whole_file
+from .formats import get_reader, reader_options
+from .records import MISALIGNED, ConversionCounts, Record, to_doc
+
+
+def convert(
+    format_name: str,
+    source: str | Path,
+    target: str | Path,
+    *,
+    lang: str = "en",
+    options: Mapping[str, Any] | None = None,
+    pattern: str = "*",
+    limit: int | None = None,
+    seed: int | None = None,
+    misaligned: str = "snap",
+    report: str | Path | None = None,
+) -> ConversionCounts:
+    """Convert a file, or all files of a folder in the order of their names, to a .spacy file.
+
+    format_name (str): The format's registered name.
+    source (str | Path): The file or folder.
+    target (str | Path): The .spacy file to write; it appears whole or not at all.
+    lang (str): The language of the blank pipeline that tokenizes.
+    options (Mapping[str, Any] | None): Options of the format's reader.
+    pattern (str): Which files of a folder to take, e.g. '*.iob'.
+    limit (int | None): Keep this many records: the first ones or, with a seed, a random sample.
+    seed (int | None): Draws the sample; without a limit it changes nothing.
+    misaligned (str): 'snap' or 'drop' entities that miss token borders.
+    report (str | Path | None): A JSON file for the counts and settings.
+    RETURNS (ConversionCounts): What was read, written, changed and left out.
+    RAISES (ClintlError): A path, an option, the language or the data is not as it must be.
+    """
+    target = Path(target)
+    if target.suffix != ".spacy":
+        raise ClintlError(Errors.CL140.format(path=target))
+    if misaligned not in MISALIGNED:
+        raise ClintlError(Errors.CL141.format(policy=misaligned))
+    if limit is not None and limit < 1:
+        raise ClintlError(Errors.CL133.format(name=format_name, option="--limit", value=limit))
+    reader = get_reader(format_name)
+    settings = reader_options(format_name, reader, options or {})
+    paths = source_files(Path(source), pattern, but=target)
+    nlp = blank(lang)
+    counts = ConversionCounts()
+    doc_bin = DocBin(store_user_data=True)
+    for record in _sample(reader(paths, counts, **settings), limit, seed):
+        doc_bin.add(to_doc(record, nlp, counts, misaligned=misaligned))
+    if not len(doc_bin):
+        raise ClintlError(Errors.CL134.format(path=source, n=len(counts.skipped), reason="-"))
+    with whole_file(target) as temporary:
+        doc_bin.to_disk(temporary)
+    if report is not None:
+        data = {
+            "format": format_name,
+            "source": str(source),
+            "target": str(target),
+            "lang": lang,
+            "options": {key: _plain(value) for key, value in settings.items()},
+            "pattern": pattern,
+            "limit": limit,
+            "seed": seed,
+            "misaligned": misaligned,
+            **counts.to_dict(),
+        }
+        with whole_file(report) as temporary:
+            srsly.write_json(temporary, data)
+    return counts
+
+
+def blank(lang: str) -> Language:
+    """Make a blank pipeline.
+
+    lang (str): The language's code.
+    RAISES (ClintlError): spaCy does not know the language, or lacks a package for it.
+    """
+    try:
+        return spacy.blank(lang)
+    except ImportError as error:
+        raise ClintlError(Errors.CL143.format(lang=lang)) from error
+
+
+def source_files(source: Path, pattern: str = "*", *, but: Path | None = None) -> list[Path]:
+    """List the files to read.
+
+    source (Path): A file, or a folder whose visible files are taken in the order of their names.
+    pattern (str): Which files of a folder to take.
+    but (Path | None): A file to leave out.
+    RAISES (ClintlError): The source does not exist, or the folder has no such file.
+    """
+    if not source.exists():
+        raise ClintlError(Errors.CL100.format(path=source))
+    if not source.is_dir():
+        return [source]
+    left_out = None if but is None else but.resolve()
+    files = sorted(
+        path
+        for path in source.glob(pattern)
+        if path.is_file() and not path.name.startswith(".") and path.resolve() != left_out
+    )
+    if not files:
+        raise ClintlError(Errors.CL144.format(path=source, pattern=pattern))
+    return files
+
+
+def _sample(records: Iterator[Record], limit: int | None, seed: int | None) -> Iterator[Record]:
+    if limit is None or seed is None:
+        return islice(records, limit)
+    everything = list(records)
+    chosen = random.Random(seed).sample(range(len(everything)), min(limit, len(everything)))
+    return (everything[i] for i in sorted(chosen))
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,184 @@
+"""Raw text for adaptation, from files of several kinds, one document at a time.
+
+| file | documents |
+|---|---|
+| `.txt`, `.txt.gz` | one a file; blank lines separate paragraphs, not documents |
+| `.jsonl`, `.jsonl.gz` | one a line, under the key `text`; blank lines are passed over |
+| `.spacy` | the texts of a DocBin, which is read as a whole |
+| a folder | every such file below it, in sorted order; hidden files are left out |
+
+A record that cannot be used is counted and named by file and line, never by its text, and left
+out. A file that cannot be read at all is an error.
+"""
+
+import gzip
+import json
+import os
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from ..errors import ClintlError, Errors
+
+KINDS = (".txt", ".txt.gz", ".jsonl", ".jsonl.gz", ".spacy")
+# How many bad records are named; the others are only counted.
+NAMED = 20
+
+
+@dataclass(frozen=True)
+class RawText:
+    """A document's text and where it came from.
+
+    text (str): Holds at least one character that is not white space.
+    where (str): The file, and the line or number of the record where a file has several.
+    """
+
+    text: str
+    where: str
+
+
+@dataclass
+class ReadCounts:
+    """What a reading met.
+
+    documents (int): Texts that were given out.
+    empty (int): Texts without a visible character, left out.
+    bad (int): Records that could not be used, left out.
+    bad_named (list[str]): File, line and reason of the first bad records.
+    passed_over (int): Files of other kinds in the folders, not hidden ones.
+    """
+
+    documents: int = 0
+    empty: int = 0
+    bad: int = 0
+    bad_named: list[str] = field(default_factory=list)
+    passed_over: int = 0
+
+    def add_bad(self, where: str, reason: str) -> None:
+        """Count a record that cannot be used."""
+        self.bad += 1
+        if len(self.bad_named) < NAMED:
+            self.bad_named.append(f"{where}: {reason}")
+
+
+def read_texts(
+    paths: Iterable[str | Path], *, counts: ReadCounts | None = None
+) -> Iterator[RawText]:
+    """Read the documents of files and folders, holding one document at a time.
+
+    paths (Iterable[str | Path]): Files and folders, read in the order given.
+    counts (Optional[ReadCounts]): Is filled while the iterator runs.
+    YIELDS (RawText): Documents that are not empty.
+    RAISES (ClintlError): For a path that does not exist, a folder without text files, and a file
+        of another kind or one that cannot be read.
+    """
+    counts = counts if counts is not None else ReadCounts()
+    for path in find_text_files(paths, counts=counts):
+        try:
+            for where, text in _read_file(path, counts):
+                if text.strip():
+                    counts.documents += 1
+                    yield RawText(text, where)
+                else:
+                    counts.empty += 1
+        except (OSError, EOFError, zlib.error) as error:
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise ClintlError(Errors.CL112.format(path=path, reason=reason)) from error
+
+
+def find_text_files(paths: Iterable[str | Path], *, counts: ReadCounts | None = None) -> list[Path]:
+    """List the files that `read_texts` would read, in its order.
+
+    paths (Iterable[str | Path]): Files and folders.
+    counts (Optional[ReadCounts]): Gets the number of files passed over.
+    RETURNS (list[Path]): The files.
+    RAISES (ClintlError): As in `read_texts`, except for what only reading shows.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            below = _files_below(path)
+            files = [file for file in below if _kind(file)]
+            if not files:
+                raise ClintlError(Errors.CL110.format(path=path, kinds=", ".join(KINDS)))
+            if counts is not None:
+                counts.passed_over += len(below) - len(files)
+            found.extend(files)
+        elif not path.exists():
+            raise ClintlError(Errors.CL100.format(path=path))
+        elif not _kind(path):
+            raise ClintlError(Errors.CL111.format(path=path, kinds=", ".join(KINDS)))
+        else:
+            found.append(path)
+    return found
+
+
+def _files_below(folder: Path) -> list[Path]:
+    files = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        files.extend(Path(parent, name) for name in names if not name.startswith("."))
+    return sorted(files)
+
+
+def _kind(path: Path) -> str | None:
+    name = path.name.lower()
+    return next((kind for kind in KINDS if name.endswith(kind)), None)
+
+
+def _read_file(path: Path, counts: ReadCounts) -> Iterator[tuple[str, str]]:
+    kind = _kind(path)
+    if kind == ".spacy":
+        yield from _read_docbin(path)
+        return
+    with gzip.open(path, "rb") if kind.endswith(".gz") else path.open("rb") as file:
+        if kind.startswith(".txt"):
+            yield from _read_plain(file, str(path), counts)
+        else:
+            yield from _read_jsonl(file, str(path), counts)
+
+
+def _read_plain(file: BinaryIO, where: str, counts: ReadCounts) -> Iterator[tuple[str, str]]:
+    try:
+        text = file.read().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        counts.add_bad(where, "not UTF-8")
+    else:
+        yield where, text
+
+
+def _read_jsonl(file: BinaryIO, path: str, counts: ReadCounts) -> Iterator[tuple[str, str]]:
+    # Bytes are split at line feeds only; text mode would also split inside a string at U+2028.
+    for number, line in enumerate(file, 1):
+        where = f"{path}, line {number}"
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line.decode("utf-8-sig"))
+            text = record["text"]
+            text.encode("utf-8")
+        except UnicodeError:
+            counts.add_bad(where, "not UTF-8")
+        except (ValueError, RecursionError):
+            counts.add_bad(where, "not valid JSON")
+        except (KeyError, TypeError, IndexError):
+            counts.add_bad(where, "no key 'text'")
+        except AttributeError:
+            counts.add_bad(where, "'text' is not a string")
+        else:
+            yield where, text
+
+
+def _read_docbin(path: Path) -> Iterator[tuple[str, str]]:
+    from spacy.tokens import DocBin
+    from spacy.vocab import Vocab
+
+    try:
+        docs = DocBin().from_disk(path)
+    # A damaged file fails in zlib, msgpack or numpy, each with errors of its own.
+    except Exception as error:
+        raise ClintlError(Errors.CL112.format(path=path, reason="not a DocBin")) from error
+    for number, doc in enumerate(docs.get_docs(Vocab()), 1):
+        yield f"{path}, document {number}", doc.text

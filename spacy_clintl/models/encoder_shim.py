@@ -1,0 +1,175 @@
+"""Runs an encoder over many windows at once for Thinc, in bounded memory."""
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import srsly
+import torch
+from thinc.api import PyTorchShim, get_torch_default_device, torch2xp, xp2torch
+from thinc.optimizers import Optimizer
+from thinc.shims.shim import Shim
+from thinc.types import Floats2d
+from torch.utils.checkpoint import checkpoint
+
+from ..errors import ClintlError, Errors
+from .encoder import Encoder
+from .freezing import apply_freezing, rate_of
+from .packing import pack_by_length
+from .precision import autocast_dtype
+from .windows import SpecialPieces
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """How an encoder is run. None of it is stored with the weights: the configuration rules.
+
+    precision (str): "auto", "fp32" or "bf16"; see `precision.autocast_dtype`.
+    freeze (str): See `freezing.is_trained`.
+    rate (float): The encoder's share of the learning rate.
+    layer_decay (float): How much smaller that share gets with each layer downwards.
+    dropout (Optional[float]): Overrides the dropout rates the encoder comes with.
+    subbatch_pieces (int): The greatest padded size of a sub-batch, in word pieces.
+    kept_pieces (int): For how many word pieces of an update the activations are kept until the
+        backward pass. Those of further sub-batches are computed again there.
+    """
+
+    precision: str = "auto"
+    freeze: str = "none"
+    rate: float = 1.0
+    layer_decay: float = 1.0
+    dropout: float | None = None
+    subbatch_pieces: int = 4096
+    kept_pieces: int = 16384
+
+
+class EncoderShim(PyTorchShim):
+    """Holds an encoder, or none as long as nothing was loaded.
+
+    Windows go in as id arrays and come out as vector arrays, in the order given. Between, they
+    are sorted by length and packed into sub-batches, so that little is padded and the memory of
+    a step is bounded by the sub-batch and not by the batch.
+    """
+
+    def __init__(self, settings: EncoderSettings, encoder: Encoder | None = None):
+        super().__init__(None)
+        self.settings = settings
+        self.encoder: Encoder | None = None
+        self.special: SpecialPieces | None = None
+        if encoder is not None:
+            self.set_encoder(encoder)
+
+    def set_encoder(self, encoder: Encoder) -> None:
+        """Take an encoder, put it on the active device and freeze what the settings say."""
+        autocast_dtype(self.settings.precision, "cpu")  # complain now about an unknown name
+        apply_freezing(encoder.module, self.settings.freeze)
+        self.encoder = encoder
+        self.special = SpecialPieces.of(encoder.tokenizer)
+        self._model = encoder.module.to(get_torch_default_device())
+
+    def __call__(
+        self, inputs: Sequence[np.ndarray], is_train: bool
+    ) -> tuple[list[Floats2d], Callable[[Sequence[Floats2d]], None]]:
+        """Encode windows.
+
+        inputs (Sequence[ndarray]): Word piece ids of each window; int64, shape (pieces,).
+        is_train (bool): Whether to apply dropout and to prepare for the backward pass.
+        RETURNS (tuple): Each window's vectors, float32, shape (pieces, width); and a callback
+            that takes gradients of these shapes and adds to the gradients of the weights.
+        """
+        if self.encoder is None:
+            raise ClintlError(Errors.CL208)
+        learns = is_train and any(p.requires_grad for p in self._model.parameters())
+        self._model.train(is_train)
+        packs = pack_by_length([len(ids) for ids in inputs], self.settings.subbatch_pieces)
+        outputs: list[Any] = [None] * len(inputs)
+        kept: list[torch.Tensor] = []
+        n_pieces = 0
+        dtype = autocast_dtype(self.settings.precision, self.device.type)
+        with torch.set_grad_enabled(learns), _autocast(self.device.type, dtype):
+            for pack in packs:
+                ids, mask = self._pad([inputs[i] for i in pack])
+                n_pieces += ids.numel()
+                if learns and n_pieces > self.settings.kept_pieces:
+                    hidden = checkpoint(self._encode, ids, mask, use_reentrant=False)
+                else:
+                    hidden = self._encode(ids, mask)
+                vectors = torch2xp(hidden.detach().float())
+                for row, i in enumerate(pack):
+                    outputs[i] = vectors[row, : len(inputs[i])]
+                if learns:
+                    kept.append(hidden)
+
+        def backprop(d_outputs: Sequence[Floats2d]) -> None:
+            # Last in, first out: each graph is freed before the next one is computed again.
+            while kept:
+                pack, hidden = packs[len(kept) - 1], kept.pop()
+                gradient = torch.zeros(hidden.shape, dtype=torch.float32, device=hidden.device)
+                for row, i in enumerate(pack):
+                    gradient[row, : len(inputs[i])] = xp2torch(d_outputs[i], device=hidden.device)
+                hidden.backward(gradient.to(hidden.dtype))
+
+        return outputs, backprop
+
+    def _encode(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return self._model(input_ids=ids, attention_mask=mask).last_hidden_state
+
+    def _pad(self, windows: list[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+        longest = max(map(len, windows))
+        pad = self._model.config.pad_token_id or 0
+        ids = np.full((len(windows), longest), pad, dtype="int64")
+        for row, window in enumerate(windows):
+            ids[row, : len(window)] = window
+        lengths = np.array([len(window) for window in windows])
+        mask = (np.arange(longest) < lengths[:, None]).astype("int64")
+        return torch.from_numpy(ids).to(self.device), torch.from_numpy(mask).to(self.device)
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        """Let the optimizer change what has a gradient, each parameter at its own rate.
+
+        Gradients become None afterwards, and not zero: parameters that got no gradient in the
+        next step must not be decayed or carried on by momentum.
+        """
+        if self._model is None:
+            return
+        n_layers = self._model.config.num_hidden_layers
+        for name, parameter in self._model.named_parameters():
+            if parameter.grad is None:
+                continue
+            value, _ = optimizer(
+                (self.id, name),
+                torch2xp(parameter.data),
+                torch2xp(parameter.grad),
+                lr_scale=rate_of(name, n_layers, self.settings.rate, self.settings.layer_decay),
+            )
+            parameter.data = xp2torch(value, requires_grad=True, device=parameter.device)
+            parameter.grad = None
+
+    def copy(self) -> "EncoderShim":
+        """Return an independent copy with an id of its own, so that an optimizer that sees both
+        keeps their moments apart."""
+        copied = EncoderShim(self.settings)
+        if self.encoder is not None:
+            copied.set_encoder(copy.deepcopy(self.encoder))
+        return copied
+
+    def to_bytes(self) -> bytes:
+        """Serialize configuration, tokenizer and weights."""
+        return srsly.msgpack_dumps({"encoder": self.encoder and self.encoder.to_dict()})
+
+    def from_bytes(self, bytes_data: bytes) -> "EncoderShim":
+        """Load what `to_bytes` wrote."""
+        message = srsly.msgpack_loads(bytes_data)
+        if message["encoder"] is not None:
+            encoder = Encoder.from_dict(message["encoder"], dropout=self.settings.dropout)
+            self.set_encoder(encoder)
+        return self
+
+    def __deepcopy__(self, memo: dict) -> Shim:
+        return self.copy()
+
+
+def _autocast(device_type: str, dtype: torch.dtype | None) -> torch.autocast:
+    return torch.autocast(device_type, dtype=dtype or torch.bfloat16, enabled=dtype is not None)

@@ -1,0 +1,63 @@
+"""Token vectors to IOB2 tags."""
+
+from collections.abc import Callable
+
+from spacy.tokens import Doc
+from thinc.api import Dropout, Linear, Model, chain, with_array
+from thinc.types import Floats2d
+
+TaggerModel = Model[list[Doc], list[Floats2d]]
+
+
+def iob_tagger_v1(
+    tok2vec: Model[list[Doc], list[Floats2d]], dropout: float = 0.1, nO: int | None = None
+) -> TaggerModel:
+    """Build the model of `iob_ner`: one affine layer over the token vectors.
+
+    tok2vec (Model[List[Doc], List[Floats2d]]): Gives token vectors, one array of shape
+        (tokens, width) a document: a listener to the shared encoder, or any tok2vec.
+    dropout (float): Dropout of the token vectors.
+    nO (Optional[int]): The number of tags; set from the labels.
+    RETURNS (Model[List[Doc], List[Floats2d]]): One logit a tag; shape (tokens, tags).
+    """
+    output: Model[Floats2d, Floats2d] = Linear(nO, None)
+    head = with_array(chain(Dropout(dropout), output))
+    return Model(
+        "iob_tagger",
+        forward,
+        init=init,
+        layers=[tok2vec, head],
+        refs={"tok2vec": tok2vec, "head": head, "output_layer": output},
+    )
+
+
+def forward(
+    model: TaggerModel, docs: list[Doc], is_train: bool
+) -> tuple[list[Floats2d], Callable[[list[Floats2d] | None], list[Doc]]]:
+    """Give each token's logits.
+
+    The callback takes their gradients, or None where no token of the batch is annotated: the
+    output layer is left alone then; the tok2vec is always called, as a listener must be.
+    """
+    tok2vec, head = model.get_ref("tok2vec"), model.get_ref("head")
+    if not any(len(doc) for doc in docs):
+        n_tags = model.get_ref("output_layer").get_dim("nO")
+        return [model.ops.alloc2f(0, n_tags) for _ in docs], lambda d_logits: docs
+    width = tok2vec.get_dim("nO")
+    vectors, backprop_tok2vec = tok2vec(docs, is_train)
+    # Listeners give arrays without columns for documents without tokens.
+    vectors = [v if v.size else model.ops.alloc2f(0, width) for v in vectors]
+    logits, backprop_head = head(vectors, is_train)
+
+    def backprop(d_logits: list[Floats2d] | None) -> list[Doc]:
+        if d_logits is None:
+            return backprop_tok2vec([model.ops.alloc2f(*v.shape) for v in vectors])
+        return backprop_tok2vec(backprop_head(d_logits))
+
+    return logits, backprop
+
+
+def init(model: TaggerModel, X: list[Doc] | None = None, Y: object = None) -> None:
+    tok2vec = model.get_ref("tok2vec")
+    tok2vec.initialize(X=X)
+    model.get_ref("head").initialize(X=tok2vec.predict(X) if X else None)

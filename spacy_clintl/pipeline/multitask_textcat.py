@@ -1,0 +1,242 @@
+"""`multitask_textcat`: many text classifiers over one set of token vectors.
+
+Nothing here imports torch: spaCy imports every factory in every user's process.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from spacy.language import Language
+from spacy.pipeline.trainable_pipe import TrainablePipe
+from spacy.tokens import Doc
+from spacy.training import Example, validate_get_examples
+from spacy.util import logger
+from spacy.vocab import Vocab
+from thinc.api import Config, Model
+from thinc.types import Floats2d
+
+from ..errors import ClintlError, Errors
+from ..evaluation.classification import score_tasks
+from ..models.heads.linear import linear_head_v1
+from ..models.losses import binary_cross_entropy, cross_entropy, sigmoid, softmax
+from ..models.multitask_textcat import add_head, heads_of
+from .tasks import Task, check_labels, gold_of, labels_by_task, read_tasks, set_cats
+
+DEFAULT_MODEL = """
+[model]
+@architectures = "spacy_clintl.MultiTaskTextCat.v1"
+
+[model.tok2vec]
+@architectures = "spacy.HashEmbedCNN.v2"
+pretrained_vectors = null
+width = 96
+depth = 4
+embed_size = 2000
+window_size = 1
+maxout_pieces = 3
+subword_features = true
+"""
+
+
+@Language.factory(
+    "multitask_textcat",
+    assigns=["doc.cats"],
+    default_config={
+        "model": Config().from_str(DEFAULT_MODEL)["model"],
+        "tasks": {},
+        "scorer": {"@scorers": "spacy_clintl.multitask_textcat_scorer.v1"},
+    },
+    default_score_weights={"multitask_macro_f": 1.0},
+)
+def make_multitask_textcat(
+    nlp: Language,
+    name: str,
+    model: Model[list[Doc], dict[str, Floats2d]],
+    tasks: dict[str, dict[str, Any]],
+    scorer: Callable | None,
+) -> "MultiTaskTextCategorizer":
+    """Create a multi-task text classifier.
+
+    model (Model[List[Doc], Dict[str, Floats2d]]): The token vectors; heads are put on here.
+    tasks (dict[str, dict[str, Any]]): From a task's name to its settings, see `tasks.Task`.
+    scorer (Optional[Callable]): Scores predictions.
+    """
+    return MultiTaskTextCategorizer(nlp.vocab, model, name, tasks=tasks, scorer=scorer)
+
+
+def make_multitask_textcat_scorer() -> Callable:
+    """Create the scorer of `multitask_textcat`."""
+    return multitask_textcat_score
+
+
+def multitask_textcat_score(
+    examples: Iterable[Example], *, tasks: dict[str, Task], **kwargs: Any
+) -> dict[str, Any]:
+    """Score each task over the documents that are annotated for it.
+
+    examples (Iterable[Example]): References carry gold, predictions carry scores.
+    tasks (dict[str, Task]): The tasks by name.
+    RETURNS (dict[str, Any]): `cats_{task}_…`, see `evaluation.classification`, and
+        `multitask_macro_f`, the mean macro-F1 of the tasks that were scored, if any was.
+    """
+    settings = {
+        name: {"exclusive": t.exclusive, "labels": t.labels, "threshold": t.threshold}
+        for name, t in tasks.items()
+    }
+    scores = score_tasks(examples, settings)
+    macro = [v for task in tasks if (v := scores.get(f"cats_{task}_macro_f")) is not None]
+    if macro:
+        scores["multitask_macro_f"] = float(np.mean(macro))
+    return scores
+
+
+class MultiTaskTextCategorizer(TrainablePipe):
+    """Classifies texts for several tasks at once.
+
+    A document may be annotated for some tasks only: a head without gold in a batch gets no loss
+    and no gradient, and in the scores a task counts the documents annotated for it.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model[list[Doc], dict[str, Floats2d]],
+        name: str = "multitask_textcat",
+        *,
+        tasks: dict[str, dict[str, Any]],
+        scorer: Callable | None = multitask_textcat_score,
+    ):
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.scorer = scorer
+        self.tasks = read_tasks(tasks, name)
+        for task in self.tasks.values():
+            add_head(model, task.name, task.head or linear_head_v1())
+        self.cfg: dict[str, Any] = {"labels": {task: [] for task in self.tasks}}
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """RETURNS (tuple[str]): The labels of all tasks, as `doc.cats` has them."""
+        return tuple(key for task in self.tasks.values() for key in self._named(task).keys)
+
+    @property
+    def label_data(self) -> dict[str, list[str]]:
+        """RETURNS (dict[str, list[str]]): The labels of each task, for `spacy init labels`."""
+        return {task: list(labels) for task, labels in self.cfg["labels"].items()}
+
+    def _named(self, task: Task) -> Task:
+        # The labels live in `cfg`, which is what gets saved and loaded.
+        task.labels = self.cfg["labels"].get(task.name, [])
+        return task
+
+    def predict(self, docs: Iterable[Doc]) -> dict[str, np.ndarray]:
+        """Score documents.
+
+        docs (Iterable[Doc]): The documents.
+        RETURNS (dict[str, ndarray]): Each task's probabilities; shape (documents, labels).
+        """
+        docs = list(docs)
+        self._require_labels()
+        logits = self.model.predict(docs)
+        return {
+            name: self.model.ops.to_numpy((softmax if task.exclusive else sigmoid)(logits[name]))
+            for name, task in self.tasks.items()
+        }
+
+    def set_annotations(self, docs: Iterable[Doc], scores: dict[str, np.ndarray]) -> None:
+        """Write the scores to `doc.cats`; categories of other components stay.
+
+        docs (Iterable[Doc]): The documents.
+        scores (dict[str, ndarray]): What `predict` gave.
+        """
+        for row, doc in enumerate(docs):
+            for name, task in self.tasks.items():
+                set_cats(doc, self._named(task), scores[name][row])
+
+    def get_loss(
+        self, examples: Iterable[Example], scores: dict[str, Floats2d]
+    ) -> tuple[float, dict[str, Floats2d | None]]:
+        """Compute the sum of the tasks' weighted losses, and its gradients.
+
+        examples (Iterable[Example]): The batch.
+        scores (dict[str, Floats2d]): The model's logits.
+        RETURNS (tuple[float, dict[str, Optional[Floats2d]]]): The loss and each task's gradient,
+            None where no document of the batch is annotated for it.
+        """
+        examples = list(examples)
+        total = 0.0
+        gradients: dict[str, Floats2d | None] = {}
+        for name, task in self.tasks.items():
+            truths, mask = gold_of(self._named(task), examples, self.name)
+            if not mask.any() or not task.weight:
+                gradients[name] = None
+                continue
+            loss = task.loss or (cross_entropy if task.exclusive else binary_cross_entropy)
+            asarray = self.model.ops.asarray2f
+            value, gradient = loss(scores[name], asarray(truths), asarray(mask))
+            total += task.weight * value
+            gradients[name] = gradient * task.weight
+        return total, gradients
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: dict[str, Sequence[str]] | None = None,
+    ) -> None:
+        """Size the heads.
+
+        get_examples (Callable): Gives the training examples.
+        nlp (Optional[Language]): The pipeline.
+        labels (Optional[dict[str, Sequence[str]]]): The labels of each task. None collects them
+            from all examples, in alphabetical order.
+        RAISES (ClintlError): When labels are unknown, missing or clash, or a task has no gold.
+        """
+        validate_get_examples(get_examples, "MultiTaskTextCategorizer.initialize")
+        found = self._find_labels(get_examples(), stop_early=labels is not None)
+        if labels is None:
+            labels = {task: sorted(found.get(task, ())) for task in self.tasks}
+        for name in labels:
+            if name not in self.tasks:
+                raise ClintlError(
+                    Errors.CL304.format(task=name, name=self.name, known=", ".join(self.tasks))
+                )
+        for name, task in self.tasks.items():
+            if name not in found:
+                seen = ", ".join(sorted(found)) or "none"
+                raise ClintlError(Errors.CL308.format(task=name, found=seen))
+            if name not in labels:
+                raise ClintlError(Errors.CL305.format(task=name, name=self.name))
+            self.cfg["labels"][name] = check_labels(self._named(task), labels[name], self.name)
+        for name in sorted(set(found) - set(self.tasks)):
+            logger.info("'%s' leaves the categories '%s/…' to other components.", self.name, name)
+        sample = list(islice(get_examples(), 10))
+        for name, task in self.tasks.items():
+            gold_of(self._named(task), sample, self.name)  # complains about unknown labels
+        for name, head in heads_of(self.model).items():
+            head.get_ref("output_layer").set_dim("nO", len(self.cfg["labels"][name]))
+        self.model.initialize(X=[example.predicted for example in sample])
+
+    def _find_labels(self, examples: Iterable[Example], *, stop_early: bool) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for example in examples:
+            for task, labels in labels_by_task(example.reference.cats).items():
+                found.setdefault(task, set()).update(labels)
+            if stop_early and all(task in found for task in self.tasks):
+                break
+        return found
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        """Score predictions, see `multitask_textcat_score`."""
+        if self.scorer is None:
+            return {}
+        tasks = {name: self._named(task) for name, task in self.tasks.items()}
+        return self.scorer(examples, tasks=tasks, **kwargs)
+
+    def _require_labels(self) -> None:
+        if not all(self.cfg["labels"].get(task) for task in self.tasks):
+            raise ClintlError(Errors.CL323.format(name=self.name))

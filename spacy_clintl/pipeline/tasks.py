@@ -1,0 +1,195 @@
+"""The tasks of a multi-task classifier: their settings, labels and gold annotation."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from ..errors import ClintlError, Errors
+
+SEPARATOR = "/"
+
+
+@dataclass
+class Task:
+    """One classification task.
+
+    name (str): Its name, the part of `doc.cats` keys before the first slash.
+    exclusive (bool): Whether exactly one of its labels is true.
+    head (Optional[Model[List[Floats2d], Floats2d]]): Its head; None is a linear one.
+    loss (Optional[Callable]): Its loss; None is cross-entropy if exclusive, else binary
+        cross-entropy. See `models.losses`.
+    weight (float): What its loss is multiplied by before the losses are added.
+    threshold (float): The score from which a label counts as true, if not exclusive.
+    labels (list[str]): Its labels, in the order of its head's outputs.
+    """
+
+    name: str
+    exclusive: bool = True
+    head: Any = None
+    loss: Any = None
+    weight: float = 1.0
+    threshold: float = 0.5
+    labels: list[str] = field(default_factory=list)
+
+    @property
+    def keys(self) -> list[str]:
+        """RETURNS (list[str]): Its labels as `doc.cats` has them."""
+        return [f"{self.name}{SEPARATOR}{label}" for label in self.labels]
+
+
+SETTINGS = tuple(f.name for f in fields(Task) if f.name not in ("name", "labels"))
+
+
+def read_tasks(settings: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, Task]:
+    """Check the `tasks` table of a component's config.
+
+    settings (Mapping[str, Mapping[str, Any]]): From a task's name to its settings.
+    name (str): The component's name, for messages.
+    RETURNS (dict[str, Task]): The tasks by name.
+    RAISES (ClintlError): For an impossible name, an unknown setting or an impossible value.
+    """
+    if not settings:
+        raise ClintlError(Errors.CL300.format(name=name))
+    return {task: _read_task(task, values) for task, values in settings.items()}
+
+
+def _read_task(task: str, values: Mapping[str, Any]) -> Task:
+    if not isinstance(task, str) or not task.strip() or SEPARATOR in task:
+        raise ClintlError(Errors.CL301.format(task=task))
+    if not isinstance(values, Mapping):
+        raise ClintlError(
+            Errors.CL303.format(task=task, setting="tasks", value=values, expected="a table")
+        )
+    for setting in values:
+        if setting not in SETTINGS:
+            raise ClintlError(
+                Errors.CL302.format(task=task, setting=setting, known=", ".join(SETTINGS))
+            )
+    result = Task(task, **values)
+    checks = (
+        ("exclusive", isinstance(result.exclusive, bool), "true or false"),
+        ("weight", _is_number(result.weight) and result.weight >= 0, "a number, 0 or more"),
+        ("threshold", _is_number(result.threshold) and 0 < result.threshold < 1, "between 0 and 1"),
+        ("head", result.head is None or hasattr(result.head, "predict"), "an architecture"),
+        ("loss", result.loss is None or callable(result.loss), "a registered loss"),
+    )
+    for setting, valid, expected in checks:
+        if not valid:
+            value = getattr(result, setting)
+            raise ClintlError(
+                Errors.CL303.format(task=task, setting=setting, value=value, expected=expected)
+            )
+    return result
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def labels_by_task(cats: Iterable[str]) -> dict[str, list[str]]:
+    """Sort `doc.cats` keys into tasks; keys without a slash belong to nobody here."""
+    found: dict[str, list[str]] = {}
+    for key in cats:
+        task, separator, label = key.partition(SEPARATOR)
+        if separator:
+            found.setdefault(task, []).append(label)
+    return found
+
+
+def check_labels(task: Task, labels: Sequence[str], name: str) -> list[str]:
+    """Check a list of labels for a task.
+
+    task (Task): The task.
+    labels (Sequence[str]): Its labels, in the order of its head's outputs.
+    name (str): The component's name, for messages.
+    RETURNS (list[str]): The labels.
+    RAISES (ClintlError): When they are too few, repeated, or not those the task has already.
+    """
+    labels = [str(label) for label in labels]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise ClintlError(Errors.CL306.format(task=task.name, label=label))
+    least = 2 if task.exclusive else 1
+    if len(labels) < least:
+        raise ClintlError(
+            Errors.CL307.format(
+                task=task.name,
+                least=least,
+                why=", since they exclude each other" if task.exclusive else "",
+                labels=", ".join(labels) or "none",
+            )
+        )
+    if task.labels and task.labels != labels:
+        raise ClintlError(
+            Errors.CL310.format(
+                what=f"task '{task.name}'",
+                given=", ".join(labels),
+                trained=", ".join(task.labels),
+            )
+        )
+    return labels
+
+
+def gold_of(task: Task, examples: Sequence[Example], name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Read a task's gold annotation.
+
+    A document without any category of the task is not annotated for it. If labels exclude each
+    other, one true label settles them all; a document with none true is not annotated either.
+    If they do not, each label without a key in `doc.cats` is not annotated.
+
+    task (Task): The task.
+    examples (Sequence[Example]): The references carry the categories.
+    name (str): The component's name, for messages.
+    RETURNS (tuple[ndarray, ndarray]): Truths, 0 to 1, and mask, 1 where known; both float32,
+        shape (documents, labels).
+    RAISES (ClintlError): For a gold label the task does not know, or two that exclude each other.
+    """
+    truths = np.zeros((len(examples), len(task.labels)), dtype="float32")
+    mask = np.zeros_like(truths)
+    columns = {key: i for i, key in enumerate(task.keys)}
+    prefix = task.name + SEPARATOR
+    for row, example in enumerate(examples):
+        for key, value in example.reference.cats.items():
+            if key.startswith(prefix):
+                column = _column(task, columns, key, name)
+                truths[row, column] = value
+                mask[row, column] = 1.0
+    if task.exclusive:
+        _settle_exclusive(task, truths, mask)
+    return truths, mask
+
+
+def _column(task: Task, columns: dict[str, int], key: str, name: str) -> int:
+    if key not in columns:
+        raise ClintlError(
+            Errors.CL309.format(
+                task=task.name,
+                label=key.partition(SEPARATOR)[2],
+                known=", ".join(task.labels),
+                name=name,
+            )
+        )
+    return columns[key]
+
+
+def _settle_exclusive(task: Task, truths: np.ndarray, mask: np.ndarray) -> None:
+    n_true = (truths >= 0.5).sum(axis=1)
+    if (n_true > 1).any():
+        row = int(np.flatnonzero(n_true > 1)[0])
+        labels = [task.labels[i] for i in np.flatnonzero(truths[row] >= 0.5)]
+        raise ClintlError(
+            Errors.CL312.format(task=task.name, n=len(labels), labels=", ".join(labels))
+        )
+    # Soft labels (probabilities that sum to one) count as annotated too.
+    known = (n_true == 1) | (np.abs(truths.sum(axis=1) - 1.0) < 1e-3)
+    mask[:] = known[:, None]
+    truths *= mask
+
+
+def set_cats(doc: Doc, task: Task, scores: Sequence[float]) -> None:
+    """Write a task's scores into `doc.cats`."""
+    doc.cats.update(zip(task.keys, map(float, scores)))

@@ -1,0 +1,92 @@
+import pytest
+import spacy
+
+from spacy_clintl.data.formats.iob import decode_tags, read_iob
+from spacy_clintl.data.records import ConversionCounts, to_doc
+from spacy_clintl.errors import ClintlError
+
+
+def read(path, **options):
+    return list(read_iob([path], ConversionCounts(), **options))
+
+
+@pytest.mark.parametrize(
+    ("tags", "entities", "repaired"),
+    [
+        ("O B-A I-A O B-A", [(1, 3, "A"), (4, 5, "A")], 0),
+        ("B-A B-A I-A", [(0, 1, "A"), (1, 3, "A")], 0),
+        ("B-A I-B I-B O", [(0, 1, "A"), (1, 3, "B")], 1),
+        ("I-A I-A B-A O I-B", [(0, 2, "A"), (2, 3, "A"), (4, 5, "B")], 2),
+        ("S-A B-A E-A B-B I-B E-B S-B", [(0, 1, "A"), (1, 3, "A"), (3, 6, "B"), (6, 7, "B")], 0),
+        ("U-A B-A L-A O", [(0, 1, "A"), (1, 3, "A")], 0),
+        ("B-A E-A I-A", [(0, 2, "A"), (2, 3, "A")], 1),
+        ("O E-A E-A", [(1, 2, "A"), (2, 3, "A")], 2),
+        ("B-A-x I-A-x B-A", [(0, 2, "A-x"), (2, 3, "A")], 0),
+        ("", [], 0),
+    ],
+)
+def test_all_tag_schemes(tags, entities, repaired):
+    assert decode_tags(tags.split()) == (entities, repaired)
+
+
+def test_columns_sentences_and_documents(tmp_path):
+    path = tmp_path / "notes.iob"
+    path.write_text(
+        "-DOCSTART- -X- O\n\nMild NN B-SIGN\nfever NN I-SIGN\n\n \n. . O\n\n"
+        "-DOCSTART- d2 O\n\n10\u00a0mg\tNN\tI-DOSE\n",
+        encoding="utf-8",
+    )
+    records = read(path)
+    assert [r.text for r in records] == ["Mild fever", ".", "10\u00a0mg"]
+    assert [r.spans for r in records] == [[(0, 10, "SIGN")], [], [(0, 5, "DOSE")]]
+    assert [r.meta["document"] for r in records] == ["1", "1", "d2"]
+    assert [r.repaired for r in records] == [0, 0, 1]
+    assert records[0].where == f"{path}:3"
+    # Groups end where a document ends.
+    assert [r.text for r in read(path, group=2)] == ["Mild fever .", "10\u00a0mg"]
+    assert len({r.id for r in records}) == 3
+
+
+def test_groups_join_sentences_but_not_entities(tmp_path):
+    path = tmp_path / "a.iob"
+    path.write_text("a B-X\nbb I-X\n\nccc I-X\n\nd O\n")
+    [first, last] = read(path, group=2)
+    assert first.text == "a bb ccc"
+    assert first.spans == [(0, 4, "X"), (5, 8, "X")]
+    assert (last.text, last.spans) == ("d", [])
+    counts = ConversionCounts()
+    doc = to_doc(first, spacy.blank("en"), counts)
+    assert [ent.text for ent in doc.ents] == ["a bb", "ccc"]
+    assert counts.repaired == 1
+    with pytest.raises(ClintlError, match="--group"):
+        read(path, group=0)
+
+
+def test_other_columns(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text("1\tfever\tB-A\tO\n2\tnow\tO\tO\n")
+    [record] = read(path, label_column=2, token_column=1)
+    assert (record.text, record.spans) == ("fever now", [(0, 5, "A")])
+    with pytest.raises(ClintlError, match=r"a.tsv:1.*4 columns"):
+        read(path, label_column=7)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a O\nsecret O O\n", r"CL137.*a.iob:2.*3 columns, 2"),
+        ("a O\n\nsecret\n", r"CL137.*a.iob:3"),
+        ("secret\n", r"CL137.*a.iob:1.*1 columns, 2"),
+        ("a O\nsecret secret\n", r"CL138.*a.iob:2"),
+        ("a O\nsecret B-\n", r"CL138.*a.iob:2"),
+        ("a\tO\n\tO\n", r"CL138.*a.iob:2"),
+        ("\n\n", "CL134.*a.iob"),
+        ("", "CL134.*a.iob"),
+    ],
+)
+def test_broken_files_name_the_line_but_not_its_text(tmp_path, text, message):
+    path = tmp_path / "a.iob"
+    path.write_text(text)
+    with pytest.raises(ClintlError, match=message) as caught:
+        read(path)
+    assert "secret" not in str(caught.value)

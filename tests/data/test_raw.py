@@ -1,0 +1,120 @@
+import gzip
+import json
+
+import pytest
+import spacy
+from spacy.tokens import DocBin
+
+from spacy_clintl.data.raw import ReadCounts, find_text_files, read_texts
+from spacy_clintl.errors import ClintlError
+
+SECRET = "Jane Example of Sampletown"
+
+
+def texts_of(*paths, counts=None):
+    return [found.text for found in read_texts(paths, counts=counts)]
+
+
+def test_reads_every_kind(tmp_path):
+    (tmp_path / "a.txt").write_text("one\n\nstill one", encoding="utf-8")
+    (tmp_path / "b.txt.gz").write_bytes(gzip.compress(b"\xef\xbb\xbftwo"))
+    lines = '{"text": "three"}\n\n{"text": "f\u2028our", "id": 4}\n'
+    (tmp_path / "c.jsonl").write_bytes(lines.encode())
+    (tmp_path / "d.jsonl.gz").write_bytes(gzip.compress(b'{"text": "five"}'))
+    nlp = spacy.blank("en")
+    DocBin(docs=[nlp("six  things."), nlp("seven")]).to_disk(tmp_path / "e.spacy")
+    names = ["a.txt", "b.txt.gz", "c.jsonl", "d.jsonl.gz", "e.spacy"]
+    expected = ["one\n\nstill one", "two", "three", "f\u2028our", "five", "six  things.", "seven"]
+    assert texts_of(*(tmp_path / name for name in names)) == expected
+
+
+def test_folders_are_read_in_sorted_order_and_other_files_counted(tmp_path):
+    for name in ("b/z.txt", "b/a.txt", "a/k.txt", ".hidden/x.txt", "a/.y.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    (tmp_path / "b" / "readme.md").write_text("no")
+    counts = ReadCounts()
+    assert texts_of(tmp_path, counts=counts) == ["a/k.txt", "b/a.txt", "b/z.txt"]
+    assert (counts.documents, counts.passed_over) == (3, 1)
+    assert [p.name for p in find_text_files([tmp_path])] == ["k.txt", "a.txt", "z.txt"]
+
+
+def test_bad_records_are_counted_and_named_but_not_quoted(tmp_path):
+    path = tmp_path / "notes.jsonl"
+    lines = [
+        json.dumps({"text": "good"}).encode(),
+        b'{"text": "' + SECRET.encode(),
+        json.dumps({"body": SECRET}).encode(),
+        json.dumps({"text": 7, "note": SECRET}).encode(),
+        b'{"text": "\xff' + SECRET.encode() + b'"}',
+        b'{"text": "\\ud800 ' + SECRET.encode() + b'"}',
+        b'["text"]',
+        b"null",
+        b'{"text": null}',
+        b'{"text": "  \\n"}',
+        json.dumps({"text": "good too"}).encode(),
+    ]
+    path.write_bytes(b"\n".join(lines))
+    counts = ReadCounts()
+    found = list(read_texts([path], counts=counts))
+    assert [one.text for one in found] == ["good", "good too"]
+    assert found[1].where == f"{path}, line 11"
+    assert (counts.documents, counts.bad, counts.empty) == (2, 8, 1)
+    report = "\n".join(counts.bad_named)
+    for number in range(2, 10):
+        assert f"{path}, line {number}: " in report
+    assert "Jane" not in report
+    assert "not valid JSON" in counts.bad_named[0]
+    assert "no key 'text'" in counts.bad_named[1]
+
+
+def test_only_the_first_bad_records_are_named(tmp_path):
+    path = tmp_path / "notes.jsonl"
+    path.write_text("{\n" * 500)
+    counts = ReadCounts()
+    assert texts_of(path, counts=counts) == []
+    assert counts.bad == 500
+    assert len(counts.bad_named) == 20
+
+
+def test_text_file_in_another_encoding_is_a_bad_record(tmp_path):
+    path = tmp_path / "latin.txt"
+    path.write_bytes("dolor torácico".encode("latin-1"))
+    counts = ReadCounts()
+    assert texts_of(path, counts=counts) == []
+    assert counts.bad_named == [f"{path}: not UTF-8"]
+
+
+@pytest.mark.parametrize("cut", [10, 40])
+def test_damaged_gzip_names_the_file(tmp_path, cut):
+    path = tmp_path / "notes.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"text": "a text that is long enough"}\n' * 9)[:cut])
+    with pytest.raises(ClintlError, match=r"CL112.*notes\.jsonl\.gz"):
+        texts_of(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("x.txt.gz", b"no gzip"), ("x.spacy", b"no DocBin"), ("x.spacy", b"")]
+)
+def test_files_that_are_not_what_they_are_called(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ClintlError, match=rf"CL112.*{name}"):
+        texts_of(tmp_path / name)
+
+
+def test_missing_unknown_and_empty_paths(tmp_path):
+    with pytest.raises(ClintlError, match="CL100"):
+        texts_of(tmp_path / "nothing.txt")
+    (tmp_path / "table.csv").write_text("a,b")
+    with pytest.raises(ClintlError, match=r"CL111.*table\.csv"):
+        texts_of(tmp_path / "table.csv")
+    with pytest.raises(ClintlError, match="CL110"):
+        texts_of(tmp_path)
+
+
+def test_files_are_read_as_they_are_asked_for(tmp_path):
+    path = tmp_path / "notes.jsonl"
+    path.write_text('{"text": "a"}\n' * 100_000)
+    counts = ReadCounts()
+    next(read_texts([path], counts=counts))
+    assert counts.documents == 1

@@ -1,0 +1,137 @@
+import unicodedata
+
+import pytest
+import spacy
+from spacy.tokens import Doc, DocBin
+
+from spacy_clintl.data.records import ConversionCounts, Record, Span, to_doc
+from spacy_clintl.errors import ClintlError
+
+
+@pytest.fixture(scope="module")
+def nlp():
+    return spacy.blank("en")
+
+
+def through_docbin(doc, vocab):
+    data = DocBin(docs=[doc], store_user_data=True).to_bytes()
+    return next(iter(DocBin().from_bytes(data).get_docs(vocab)))
+
+
+def entities(doc):
+    return [(ent.text, ent.label_) for ent in doc.ents]
+
+
+def test_missing_and_empty_annotation_stay_apart_in_a_docbin(nlp):
+    counts = ConversionCounts()
+    missing = through_docbin(to_doc(Record("no fever"), nlp, counts), nlp.vocab)
+    empty = through_docbin(to_doc(Record("no fever", spans=[], cats={}), nlp, counts), nlp.vocab)
+    assert not missing.has_annotation("ENT_IOB")
+    assert empty.has_annotation("ENT_IOB")
+    assert not empty.ents
+    assert counts.documents == 2
+    assert counts.documents_with_entities_annotated == 1
+    assert counts.documents_with_categories_annotated == 1
+
+
+def test_cats_id_and_meta_survive_a_docbin(nlp):
+    record = Record(
+        "Fieber.", cats={"field/a/b": 1.0, "field/c": 0.0}, id="n1", meta={"lang": "de", "x": [1]}
+    )
+    counts = ConversionCounts()
+    doc = through_docbin(to_doc(record, nlp, counts), nlp.vocab)
+    assert doc.cats == {"field/a/b": 1.0, "field/c": 0.0}
+    assert doc.user_data["id"] == "n1"
+    assert doc.user_data["meta"]["lang"] == "de"
+    assert counts.categories == {"field/a/b": 1}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "  two  spaces\tand\n\na tab ",
+        "10\u00a0mg\u202f/\u00a0d",
+        unicodedata.normalize("NFD", "crème brûlée à l'hôpital"),
+        "pain 🤕👨‍👩‍👧 since\u2028Monday",
+        "",
+    ],
+)
+def test_text_is_kept_to_the_character(nlp, text):
+    doc = to_doc(Record(text, spans=[]), nlp, ConversionCounts())
+    assert doc.text == text
+    assert through_docbin(doc, nlp.vocab).text == text
+
+
+def test_entities_count_characters_not_bytes(nlp):
+    text = "🤕 " + unicodedata.normalize("NFD", "fièvre") + "\u00a0élevée"
+    start = text.index("f")
+    counts = ConversionCounts()
+    doc = to_doc(Record(text, spans=[Span(start, len(text), "SIGN")]), nlp, counts)
+    assert entities(doc) == [(text[2:], "SIGN")]
+    assert (counts.snapped, counts.dropped, counts.trimmed) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(("policy", "found"), [("snap", [("100mg/day", "DOSE")]), ("drop", [])])
+def test_entities_off_token_borders(nlp, policy, found):
+    record = Record("took 100mg/day", spans=[Span(5, 10, "DOSE")])
+    counts = ConversionCounts()
+    record = Record(
+        record.text, spans=record.spans, tokens=["took", "100mg/day"], spaces=[True, False]
+    )
+    doc = to_doc(record, nlp, counts, misaligned=policy)
+    assert entities(doc) == found
+    assert doc.has_annotation("ENT_IOB")
+    assert (counts.snapped, counts.dropped) == ((1, 0) if found else (0, 1))
+
+
+def test_edge_whitespace_is_trimmed_and_entities_of_whitespace_dropped(nlp):
+    text = "mild\u00a0 fever \n today"
+    spans = [Span(4, 14, "SIGN"), Span(11, 14, "SIGN"), Span(3, 3, "SIGN")]
+    counts = ConversionCounts()
+    doc = to_doc(Record(text, spans=spans), nlp, counts)
+    assert entities(doc) == [("fever", "SIGN")]
+    assert (counts.trimmed, counts.dropped, counts.snapped) == (1, 2, 0)
+
+
+def test_the_longest_of_overlapping_entities_is_kept(nlp):
+    spans = [Span(0, 5, "A"), Span(0, 12, "B"), Span(6, 12, "A"), Span(13, 18, "A")]
+    counts = ConversionCounts()
+    doc = to_doc(Record("acute kidney fails", spans=spans), nlp, counts)
+    assert entities(doc) == [("acute kidney", "B"), ("fails", "A")]
+    assert counts.overlapping == 2
+    assert counts.entities == {"A": 1, "B": 1}
+
+
+def test_given_tokens_are_kept_and_their_spaces_marked_unknown(nlp):
+    record = Record("Parkinson 's disease", tokens=["Parkinson", "'s", "disease"], spans=[])
+    doc = through_docbin(to_doc(record, nlp, ConversionCounts()), nlp.vocab)
+    assert [token.text for token in doc] == record.tokens
+    assert doc.has_unknown_spaces
+    known = Record("Parkinson's", tokens=["Parkinson", "'s"], spaces=[False, False])
+    doc = to_doc(known, nlp, ConversionCounts())
+    assert (doc.text, doc.has_unknown_spaces) == ("Parkinson's", False)
+
+
+def test_an_empty_document(nlp):
+    counts = ConversionCounts()
+    doc = through_docbin(to_doc(Record("", spans=[], cats={"a/b": 0}), nlp, counts), nlp.vocab)
+    assert isinstance(doc, Doc)
+    assert len(doc) == 0
+    assert doc.cats == {"a/b": 0.0}
+
+
+def test_bad_offsets_and_policies_are_errors(nlp):
+    with pytest.raises(ClintlError, match=r"notes:7.*2-99") as caught:
+        to_doc(Record("secret", spans=[Span(2, 99, "A")], where="notes:7"), nlp, ConversionCounts())
+    assert "secret" not in str(caught.value)
+    with pytest.raises(ClintlError, match="CL141"):
+        to_doc(Record("x"), nlp, ConversionCounts(), misaligned="grow")
+
+
+def test_counts_fit_into_json():
+    counts = ConversionCounts()
+    counts.skip("a.jsonl:3", "no text")
+    counts.entities.update("ba")
+    data = counts.to_dict()
+    assert data["skipped"] == [{"where": "a.jsonl:3", "reason": "no text"}]
+    assert list(data["entities"]) == ["a", "b"]
