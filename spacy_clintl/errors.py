@@ -83,8 +83,8 @@ class Errors(metaclass=ErrorsWithCodes):
 
     CL205 = "Unknown precision '{precision}'. Choose 'auto', 'fp32' or 'bf16'."
     CL206 = (
-        "Unknown freezing '{freeze}'. Choose 'none', 'all', 'embeddings_and_head' or 'bottom:N' with "
-        "N from 0 to {n_layers}."
+        "Unknown freezing '{freeze}'. Choose 'none', 'all', 'embeddings_and_head' or 'bottom:N' "
+        "with N from 0 to {n_layers}."
     )
     CL207 = (
         "A window of {window} word pieces does not fit this encoder, which takes at most {limit}. "
@@ -158,8 +158,8 @@ class Errors(metaclass=ErrorsWithCodes):
         "'exclusive = false' if they do not exclude each other."
     )
     CL308 = (
-        "No training document has a category of task '{task}' ('{task}/…' in doc.cats), so its head "
-        "cannot learn. Task names among the categories of the documents: {found}."
+        "No training document has a category of task '{task}' ('{task}/…' in doc.cats), so its "
+        "head cannot learn. Task names among the categories of the documents: {found}."
     )
     CL309 = (
         "A training document has the category '{task}/{label}', but task '{task}' knows only: "

@@ -21,13 +21,12 @@ from ..util import quiet_transformers
 # What the various configurations call their dropout rates.
 DROPOUT_NAMES = (
     "hidden_dropout_prob",
-    "attention_probs_dropout_prob",
     "hidden_dropout",
-    "attention_dropout",
     "embedding_dropout",
     "mlp_dropout",
     "dropout",
 )
+ATTENTION_DROPOUT_NAMES = ("attention_probs_dropout_prob", "attention_dropout")
 # Larger values of `model_max_length` mean that the tokenizer does not know.
 UNKNOWN_LENGTH = 1_000_000
 
@@ -68,11 +67,18 @@ class Encoder:
         }
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any], *, dropout: float | None = None) -> "Encoder":
+    def from_dict(
+        cls,
+        data: dict[str, Any],
+        *,
+        dropout: float | None = None,
+        attention_dropout: float | None = None,
+    ) -> "Encoder":
         """Build the encoder again from what `to_dict` gave, without any file of the base.
 
         data (dict): The output of `to_dict`.
         dropout (Optional[float]): Overrides the dropout rates of the configuration.
+        attention_dropout (Optional[float]): Overrides that of the attention weights.
         """
         with TemporaryDirectory() as folder:
             for name, content in data["tokenizer"].items():
@@ -80,23 +86,26 @@ class Encoder:
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         values = json.loads(data["config"])
         config = AutoConfig.for_model(values.pop("model_type"), **values)
-        _set_dropout(config, dropout)
+        _set_dropout(config, dropout, attention_dropout)
         with quiet_transformers():
             module = AutoModel.from_config(config, trust_remote_code=False)
         module.load_state_dict(safetensors.torch.load(data["weights"]))
         return cls(tokenizer, module)
 
 
-def load_encoder(folder: str | Path, *, dropout: float | None = None) -> Encoder:
+def load_encoder(
+    folder: str | Path, *, dropout: float | None = None, attention_dropout: float | None = None
+) -> Encoder:
     """Read an encoder folder, as `spacy clintl base` and `spacy clintl adapt` write them.
 
     folder (str | Path): Holds config.json, tokenizer.json and safetensors weights.
     dropout (Optional[float]): Overrides the dropout rates of the configuration.
+    attention_dropout (Optional[float]): Overrides that of the attention weights.
     RETURNS (Encoder): On the CPU, in full precision.
     RAISES (ClintlError): When something is missing, damaged or of an unsupported kind.
     """
     config = check_encoder_folder(folder)
-    _set_dropout(config, dropout)
+    _set_dropout(config, dropout, attention_dropout)
     try:
         with quiet_transformers():
             tokenizer = AutoTokenizer.from_pretrained(
@@ -188,11 +197,11 @@ ROBERTA_POSITIONS = (
 )
 
 
-def _set_dropout(config: Any, dropout: float | None) -> None:
-    if dropout is not None:
-        for name in DROPOUT_NAMES:
-            if isinstance(getattr(config, name, None), float | int):
-                setattr(config, name, dropout)
+def _set_dropout(config: Any, dropout: float | None, attention_dropout: float | None) -> None:
+    for names, value in ((DROPOUT_NAMES, dropout), (ATTENTION_DROPOUT_NAMES, attention_dropout)):
+        for name in names:
+            if value is not None and isinstance(getattr(config, name, None), float | int):
+                setattr(config, name, value)
 
 
 def _first_line(error: Exception) -> str:

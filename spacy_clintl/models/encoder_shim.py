@@ -31,6 +31,7 @@ class EncoderSettings:
     rate (float): The encoder's share of the learning rate.
     layer_decay (float): How much smaller that share gets with each layer downwards.
     dropout (Optional[float]): Overrides the dropout rates the encoder comes with.
+    attention_dropout (Optional[float]): Overrides that of the attention weights.
     subbatch_pieces (int): The greatest padded size of a sub-batch, in word pieces.
     kept_pieces (int): For how many word pieces of an update the activations are kept until the
         backward pass. Those of further sub-batches are computed again there.
@@ -41,7 +42,8 @@ class EncoderSettings:
     rate: float = 1.0
     layer_decay: float = 1.0
     dropout: float | None = None
-    subbatch_pieces: int = 4096
+    attention_dropout: float | None = 0.0
+    subbatch_pieces: int = 2048
     kept_pieces: int = 16384
 
 
@@ -163,7 +165,11 @@ class EncoderShim(PyTorchShim):
         """Load what `to_bytes` wrote."""
         message = srsly.msgpack_loads(bytes_data)
         if message["encoder"] is not None:
-            encoder = Encoder.from_dict(message["encoder"], dropout=self.settings.dropout)
+            encoder = Encoder.from_dict(
+                message["encoder"],
+                dropout=self.settings.dropout,
+                attention_dropout=self.settings.attention_dropout,
+            )
             self.set_encoder(encoder)
         return self
 

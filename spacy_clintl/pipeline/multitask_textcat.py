@@ -215,7 +215,7 @@ class MultiTaskTextCategorizer(TrainablePipe):
         for name in sorted(set(found) - set(self.tasks)):
             logger.info("'%s' leaves the categories '%s/…' to other components.", self.name, name)
         sample = list(islice(get_examples(), 10))
-        for name, task in self.tasks.items():
+        for task in self.tasks.values():
             gold_of(self._named(task), sample, self.name)  # complains about unknown labels
         for name, head in heads_of(self.model).items():
             head.get_ref("output_layer").set_dim("nO", len(self.cfg["labels"][name]))
