@@ -140,9 +140,7 @@ class Errors(metaclass=ErrorsWithCodes):
         "'{task}' cannot be the name of a task: it must be non-empty text without '/', since "
         "categories are named 'task/label'."
     )
-    CL302 = (
-        "Task '{task}' has the unknown setting '{setting}'. Settings of a task are: {known}."
-    )
+    CL302 = "Task '{task}' has the unknown setting '{setting}'. Settings of a task are: {known}."
     CL303 = "Task '{task}': the setting '{setting}' is {value!r}, but it must be {expected}."
     CL304 = (
         "There are labels for the unknown task '{task}'. The component '{name}' has the tasks: "

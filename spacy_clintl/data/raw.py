@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, cast
 
 from ..errors import ClintlError, Errors
 
@@ -116,7 +116,7 @@ def find_text_files(paths: Iterable[str | Path], *, counts: ReadCounts | None = 
 
 
 def _files_below(folder: Path) -> list[Path]:
-    files = []
+    files: list[Path] = []
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         files.extend(Path(parent, name) for name in names if not name.startswith("."))
@@ -129,18 +129,19 @@ def _kind(path: Path) -> str | None:
 
 
 def _read_file(path: Path, counts: ReadCounts) -> Iterator[tuple[str, str]]:
-    kind = _kind(path)
+    kind = _kind(path) or ""
     if kind == ".spacy":
         yield from _read_docbin(path)
         return
-    with gzip.open(path, "rb") if kind.endswith(".gz") else path.open("rb") as file:
+    opened = gzip.open(path, "rb") if kind.endswith(".gz") else path.open("rb")  # noqa: SIM115 - closed below
+    with cast(IO[bytes], opened) as file:
         if kind.startswith(".txt"):
             yield from _read_plain(file, str(path), counts)
         else:
             yield from _read_jsonl(file, str(path), counts)
 
 
-def _read_plain(file: BinaryIO, where: str, counts: ReadCounts) -> Iterator[tuple[str, str]]:
+def _read_plain(file: IO[bytes], where: str, counts: ReadCounts) -> Iterator[tuple[str, str]]:
     try:
         text = file.read().decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -149,7 +150,7 @@ def _read_plain(file: BinaryIO, where: str, counts: ReadCounts) -> Iterator[tupl
         yield where, text
 
 
-def _read_jsonl(file: BinaryIO, path: str, counts: ReadCounts) -> Iterator[tuple[str, str]]:
+def _read_jsonl(file: IO[bytes], path: str, counts: ReadCounts) -> Iterator[tuple[str, str]]:
     # Bytes are split at line feeds only; text mode would also split inside a string at U+2028.
     for number, line in enumerate(file, 1):
         where = f"{path}, line {number}"

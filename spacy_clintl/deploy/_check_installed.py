@@ -55,7 +55,7 @@ def block(outside, allowed):
 
 
 def summarise(nlp, doc):
-    best = {}
+    best: dict[str, dict] = {}
     for key, score in doc.cats.items():
         task, _, label = key.partition("/")
         if task not in best or score > best[task]["score"]:
@@ -72,7 +72,7 @@ def summarise(nlp, doc):
 def main():
     job = json.load(sys.stdin)
     violations = block(job["outside"], [*job["allowed"], sys.prefix, sys.base_prefix])
-    result = {}
+    result: dict = {}
     try:
         import spacy
 

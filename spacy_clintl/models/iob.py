@@ -29,9 +29,10 @@ def gold_tags(example: Example, labels: Sequence[str]) -> np.ndarray:
     reference, predicted = example.reference, example.predicted
     if not reference.has_annotation("ENT_IOB"):
         return np.full(len(predicted), MISSING, dtype="int64")
-    if len(reference) == len(predicted) and (
-        reference.to_array(ORTH) == predicted.to_array(ORTH)
-    ).all():
+    if (
+        len(reference) == len(predicted)
+        and (reference.to_array(ORTH) == predicted.to_array(ORTH)).all()
+    ):
         # The tokens are the same: no need for the costly alignment.
         return _tags_of(reference, labels)
     tags = []
