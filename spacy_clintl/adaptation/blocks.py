@@ -220,8 +220,8 @@ def _piece_ids(texts: list[str], tokenizer: Any) -> list[list[int]]:
 def _portions(text: str) -> Iterator[str]:
     start = 0
     while len(text) - start > PORTION:
-        # White space stays with the word behind it, as byte-level vocabularies want it.
-        spaces = (text.rfind(space, start + 1, start + PORTION) for space in "\n ")
+        # A space stays with the word behind it, of which it is a part for most vocabularies.
+        spaces = (text.rfind(space, start + 1, start + PORTION) for space in " \n")
         end = next((space for space in spaces if space > start), start + PORTION)
         yield text[start:end]
         start = end

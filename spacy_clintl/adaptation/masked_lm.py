@@ -14,7 +14,7 @@ from ..errors import ClintlError, Errors
 from ..util import quiet_transformers
 from .blocks import Blocks
 
-# Positions in a run are far below this: held-out masks never coincide with masks in training.
+# Positions in a run are far below this: held-out masks are drawn apart from those in training.
 HELD_OUT_POSITION = 1 << 40
 
 
@@ -86,7 +86,9 @@ class MaskingCollator(DataCollatorForLanguageModeling):
         position = examples[0]["position"]
         kept = [{k: v for k, v in one.items() if k != "position"} for one in examples]
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed((self.mask_seed << 41) ^ position)
+            # torch's generator looks at 32 bits of a seed: both numbers must be mixed into them.
+            mixed = np.random.SeedSequence([self.mask_seed, position]).generate_state(1)
+            torch.manual_seed(int(mixed[0]))
             return super().torch_call(kept)
 
     def __post_init__(self) -> None:

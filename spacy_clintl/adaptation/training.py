@@ -3,6 +3,7 @@
 import shutil
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -150,7 +151,10 @@ def train_stage(
         # Not where the stage before left torch's random numbers: it may have been skipped.
         set_seed(trainer.args.seed)
         try:
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            with warnings.catch_warnings():
+                # Rotation falls back to the step's number, which is as good.
+                warnings.filterwarnings("ignore", message="mtime may not be reliable")
+                trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         finally:
             progress.close()
     return step_of(checkpoint) if checkpoint else 0
