@@ -1,0 +1,286 @@
+"""What happens around a run: checkpoints, changed commands, full disks, what is told."""
+
+import errno
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import TrainerCallback
+
+from spacy_clintl.adaptation.adapt import adapt
+from spacy_clintl.adaptation.settings import AdaptSettings
+from spacy_clintl.adaptation.training import COMPLETE, last_checkpoint
+from spacy_clintl.errors import ClintlError
+from tests.encoders import SENTENCES, make_wordpiece_bert
+
+SECRET = "Xanthippe Quillfeather"
+
+
+class Stop(TrainerCallback):
+    """Raises an error at a step of the whole run."""
+
+    def __init__(self, step, error=KeyboardInterrupt, stage="encoder"):
+        self.step, self.error, self.stage = step, error, stage
+
+    def on_step_end(self, args, state, control, **kwargs):
+        if args.output_dir.endswith(self.stage) and state.global_step == self.step:
+            raise self.error
+
+
+class SpoilWeights(TrainerCallback):
+    """Makes the weights infinite after a step, as an update that went wrong does."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def on_step_end(self, args, state, control, model=None, **kwargs):
+        if state.global_step == self.step:
+            with torch.no_grad():
+                next(model.parameters()).fill_(float("inf"))
+
+
+@pytest.fixture
+def base(tmp_path):
+    return make_wordpiece_bert(tmp_path / "base")
+
+
+@pytest.fixture
+def text(tmp_path):
+    path = tmp_path / "notes.jsonl"
+    lines = [json.dumps({"text": SENTENCES[i % len(SENTENCES)]}) for i in range(60)]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def run(base, out, text, *, resume=True, callbacks=(), **changes):
+    values = {
+        "max_steps": 12,
+        "batch_size": 4,
+        "block_length": 16,
+        "save_every": 2,
+        "precision": "fp32",
+        "head_warmup_steps": 4,
+    }
+    told = []
+    report = adapt(
+        base,
+        out,
+        [text],
+        AdaptSettings(**{**values, **changes}),
+        resume=resume,
+        tell=told.append,
+        callbacks=callbacks,
+    )
+    return report, "\n".join(told)
+
+
+def weights(folder):
+    return load_file(folder / "model.safetensors")
+
+
+def equal(one, two):
+    return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
+
+
+@pytest.mark.parametrize(
+    ("stage", "step"),
+    [
+        pytest.param("head", 3, marks=pytest.mark.slow),
+        pytest.param("encoder", 1, marks=pytest.mark.slow),
+        ("encoder", 7),
+    ],
+)
+def test_going_on_gives_bit_for_bit_the_same_from_either_stage(tmp_path, base, text, stage, step):
+    report, _ = run(base, tmp_path / "whole", text, save_every=100)
+    assert report["resumed_from_step"] == 0
+    with pytest.raises(KeyboardInterrupt):
+        run(base, tmp_path / "out", text, callbacks=[Stop(step, stage=stage)])
+    report, told = run(base, tmp_path / "out", text)
+    assert "Going on" in told
+    assert report["resumed_from_step"] == {3: 2, 1: 4, 7: 10}[step]
+    assert equal(weights(tmp_path / "out"), weights(tmp_path / "whole"))
+    assert not (tmp_path / ".out.adapting").exists()
+
+
+def test_checkpoint_without_its_marker_does_not_count(tmp_path, base, text):
+    run(base, tmp_path / "whole", text)
+    with pytest.raises(KeyboardInterrupt):
+        run(base, tmp_path / "out", text, callbacks=[Stop(5)])
+    stage = tmp_path / ".out.adapting" / "encoder"
+    assert sorted(p.name for p in stage.glob("checkpoint-*")) == ["checkpoint-2", "checkpoint-4"]
+    # A kill while the newest was being written: some files there, the marker not.
+    (stage / "checkpoint-4" / COMPLETE).unlink()
+    (stage / "checkpoint-4" / "optimizer.pt").write_bytes(b"half")
+    report, _ = run(base, tmp_path / "out", text)
+    assert report["resumed_from_step"] == 4 + 2
+    assert equal(weights(tmp_path / "out"), weights(tmp_path / "whole"))
+
+
+def test_checkpoints_are_ordered_by_number(tmp_path):
+    for step in (2, 10, 9):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        (tmp_path / f"checkpoint-{step}" / COMPLETE).touch()
+    assert last_checkpoint(tmp_path).name == "checkpoint-10"
+    assert last_checkpoint(tmp_path / "nowhere") is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "settings",
+        "nothing",
+        *(pytest.param(other, marks=pytest.mark.slow) for other in ("text", "base", "save_every")),
+    ],
+)
+def test_what_changed_is_told_and_the_run_starts_anew(tmp_path, base, text, change):
+    with pytest.raises(KeyboardInterrupt):
+        run(base, tmp_path / "out", text, callbacks=[Stop(5)])
+    changes = {}
+    if change == "text":
+        text.write_text(text.read_text() + '\n{"text": "One more note."}')
+    elif change == "base":
+        shutil.rmtree(base)
+        make_wordpiece_bert(base, seed=1)
+    elif change == "settings":
+        changes = {"learn_rate": 1e-5, "seed": 3}
+    elif change == "save_every":
+        changes = {"save_every": 5}
+    report, told = run(base, tmp_path / "out", text, **changes)
+    if change in ("nothing", "save_every"):
+        assert report["resumed_from_step"] == 8
+        return
+    assert report["resumed_from_step"] == 0
+    names = {"settings": "learn_rate, seed"}.get(change, change)
+    assert f"this changed: {names}" in told
+
+
+def test_going_on_can_be_switched_off(tmp_path, base, text):
+    with pytest.raises(KeyboardInterrupt):
+        run(base, tmp_path / "out", text, callbacks=[Stop(5)])
+    report, told = run(base, tmp_path / "out", text, resume=False)
+    assert report["resumed_from_step"] == 0
+    assert "Going on" not in told
+
+
+def test_body_is_frozen_while_the_head_warms_up(tmp_path, base, text):
+    with pytest.raises(KeyboardInterrupt):
+        run(base, tmp_path / "out", text, callbacks=[Stop(1)])
+    head = tmp_path / ".out.adapting" / "head"
+    after, before = weights(last_checkpoint(head)), weights(base)
+    moved = [name for name in before if f"bert.{name}" in after]
+    assert len(moved) == len(before) - 2  # The pooler is left out.
+    assert all(torch.equal(before[name], after[f"bert.{name}"]) for name in moved)
+    first = weights(sorted(head.glob("checkpoint-*"))[0])
+    name = "cls.predictions.transform.dense.weight"
+    assert not torch.equal(first[name], after[name])
+
+
+def test_average_is_for_fresh_heads_unless_asked_for(tmp_path, base, text):
+    own, _ = run(base, tmp_path / "own", text, average=0)
+    half, _ = run(base, tmp_path / "half", text)
+    assert (own["plan"]["average"], half["plan"]["average"]) == (0, 0.5)
+    adapted, mixed, before = weights(tmp_path / "own"), weights(tmp_path / "half"), weights(base)
+    name = "encoder.layer.0.output.dense.weight"
+    expected = (adapted[f"bert.{name}"] + before[name]) / 2
+    assert torch.allclose(mixed[f"bert.{name}"], expected, atol=1e-6)
+    assert own["held_out_loss"]["after"] == own["held_out_loss"]["after_training"]
+    assert half["held_out_loss"]["after"] != half["held_out_loss"]["after_training"]
+    assert half["held_out_loss"]["before"] == own["held_out_loss"]["before"]
+    again, told = run(tmp_path / "own", tmp_path / "more", text, head_warmup_steps=None)
+    assert again["head"] == "found"
+    assert again["plan"]["average"] == again["plan"]["head_steps"] == 0
+    assert "fresh" not in told
+
+
+def test_weights_that_are_no_numbers_are_not_saved(tmp_path, base, text):
+    with pytest.raises(ClintlError, match=r"CL403.*out\.adapting"):
+        run(base, tmp_path / "out", text, callbacks=[SpoilWeights(4)], head_warmup_steps=0)
+    assert not (tmp_path / "out").exists()
+    kept = last_checkpoint(tmp_path / ".out.adapting" / "encoder")
+    assert kept.name == "checkpoint-2"
+    assert all(torch.isfinite(value).all() for value in weights(kept).values())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        RuntimeError("I/O error: No space left on device (os error 28)"),
+    ],
+)
+def test_full_disk_names_the_folder_and_the_run_can_go_on(tmp_path, base, text, error):
+    with pytest.raises(ClintlError, match=r"CL404.*\.out\.adapting"):
+        run(base, tmp_path / "out", text, callbacks=[Stop(5, error)])
+    assert not (tmp_path / "out").exists()
+    report, _ = run(base, tmp_path / "out", text)
+    assert report["resumed_from_step"] == 8
+
+
+def test_other_errors_pass_through(tmp_path, base, text):
+    with pytest.raises(RuntimeError, match="something else"):
+        run(base, tmp_path / "out", text, callbacks=[Stop(5, RuntimeError("something else"))])
+
+
+def test_no_text_of_a_note_is_told_or_written(tmp_path, base, text, capfd):
+    lines = [json.dumps({"text": f"{SECRET} has pain."}), json.dumps({"body": SECRET}), SECRET]
+    text.write_text(text.read_text() + "\n" + "\n".join(lines))
+    report, told = run(base, tmp_path / "out", text)
+    shown = capfd.readouterr()
+    everything = shown.out + shown.err + told + json.dumps(report)
+    assert "Quillfeather" not in everything
+    assert "2 records cannot be used" in told
+    assert f"{text}, line 62: no key 'text'" in told
+    assert report["text"]["left_out"]["bad"] == 2
+    assert (report["text"]["documents"], report["text"]["held_out_documents"]) == (61, 3)
+
+
+def test_report_of_counts_and_provenance(tmp_path, base, text):
+    report, _ = run(base, tmp_path / "out", text)
+    assert report["pieces_trained"] == 12 * 4 * 16
+    assert report["text"]["words"] > 0
+    assert report["pieces_per_second"] > 0
+    assert len(report["base"]["sha256"]["model.safetensors"]) == 64
+    assert report["settings"]["max_steps"] == 12
+
+
+def test_single_document_is_trained_on_without_a_perplexity(tmp_path, base):
+    path = tmp_path / "one.txt"
+    path.write_text(" ".join(SENTENCES * 3), encoding="utf-8")
+    report, told = run(base, tmp_path / "out", path)
+    assert "nothing is held out" in told
+    assert set(report["held_out_perplexity"].values()) == {None}
+
+
+def test_text_shorter_than_a_block(tmp_path, base):
+    for name in ("a", "b"):
+        (tmp_path / "texts").mkdir(exist_ok=True)
+        (tmp_path / "texts" / f"{name}.txt").write_text("Pain.")
+    report, _ = run(base, tmp_path / "out", tmp_path / "texts", mlm_probability=0.01)
+    assert report["text"]["documents"] == 2
+    assert (tmp_path / "out" / "model.safetensors").is_file()
+
+
+def test_tokenizer_without_a_mask(tmp_path, base, text):
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        values = json.loads((base / name).read_text())
+        values["mask_token"] = None
+        values["tokenizer_class"] = "PreTrainedTokenizerFast"
+        (base / name).write_text(json.dumps(values))
+    with pytest.raises(ClintlError, match="CL402"):
+        run(base, tmp_path / "out", text)
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("length", [2, 129])
+def test_block_length_that_does_not_fit(tmp_path, base, text, length):
+    with pytest.raises(ClintlError, match=rf"CL401.*{length}.* 3 to 128"):
+        run(base, tmp_path / "out", text, block_length=length)
+
+
+def test_what_is_no_encoder_is_not_replaced(tmp_path, base, text):
+    with pytest.raises(ClintlError, match="CL217"):
+        run(base, text, text)
+    with pytest.raises(ClintlError, match="CL200"):
+        run(tmp_path / "nowhere", tmp_path / "out", text)
