@@ -1,6 +1,7 @@
 """Runs an encoder over many windows at once for Thinc, in bounded memory."""
 
 import copy
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,11 @@ from .freezing import apply_freezing, rate_of
 from .packing import pack_by_length
 from .precision import autocast_dtype
 from .windows import SpecialPieces
+
+# `nlp.pipe(n_process=…)` forks. The threads of torch's pool do not exist in the child, which would
+# wait for them forever; and with one thread each, the processes do not fight over the cores.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 @dataclass(frozen=True)

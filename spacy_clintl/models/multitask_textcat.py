@@ -55,12 +55,14 @@ def forward(
     tok2vec = model.get_ref("tok2vec")
     heads = heads_of(model)
     width = tok2vec.get_dim("nO")
+    backprop_tok2vec = None
     if any(len(doc) for doc in docs):
         vectors, backprop_tok2vec = tok2vec(docs, is_train)
     else:
-        vectors, backprop_tok2vec = [model.ops.alloc2f(0, width) for _ in docs], None
-    # Listeners give arrays without columns for documents without tokens.
-    vectors = [v if v.size else model.ops.alloc2f(0, width) for v in vectors]
+        vectors = [model.ops.alloc2f(0, width) for _ in docs]
+    sizes = [len(doc) for doc in docs]
+    # To the heads a document without tokens is one token that says nothing.
+    vectors = [v if v.size else model.ops.alloc2f(1, width) for v in vectors]
     results = {task: head(vectors, is_train) for task, head in heads.items()}
 
     def backprop(d_logits: Mapping[str, Floats2d | None]) -> list[Doc]:
@@ -70,7 +72,9 @@ def forward(
             if gradient is not None:
                 for total, part in zip(d_vectors, backprop_head(gradient)):
                     total += part
-        return backprop_tok2vec(d_vectors) if backprop_tok2vec else docs
+        if backprop_tok2vec is None:
+            return docs
+        return backprop_tok2vec([d[:size] for d, size in zip(d_vectors, sizes)])
 
     return {task: logits for task, (logits, _) in results.items()}, backprop
 

@@ -15,7 +15,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_get_examples
 from spacy.util import filter_spans
 from spacy.vocab import Vocab
-from thinc.api import Config, Model
+from thinc.api import Config, Model, Optimizer
 from thinc.types import Floats2d
 
 from ..errors import ClintlError, Errors
@@ -91,6 +91,7 @@ class IobEntityRecognizer(TrainablePipe):
         self.loss_weight = loss_weight
         self.scorer = scorer
         self.cfg: dict[str, Any] = {"labels": []}
+        self._learning = False  # whether there are gradients that no update has used yet
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -151,7 +152,18 @@ class IobEntityRecognizer(TrainablePipe):
         gradient[rows, columns] -= 1.0
         gradient *= self.loss_weight / len(rows)
         borders = np.cumsum([len(score) for score in scores])[:-1]
+        self._learning = True
         return self.loss_weight * loss, xp.split(gradient, borders.tolist())
+
+    def finish_update(self, sgd: Optimizer) -> None:
+        """Update the token vectors' model, and the output layer if it had gold since the last time.
+
+        sgd (Optimizer): The optimizer.
+        """
+        self.model.get_ref("tok2vec").finish_update(sgd)
+        if self._learning:
+            self.model.get_ref("head").finish_update(sgd)
+        self._learning = False
 
     def initialize(
         self,

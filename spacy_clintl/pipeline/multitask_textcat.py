@@ -14,7 +14,7 @@ from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
 from spacy.util import logger
 from spacy.vocab import Vocab
-from thinc.api import Config, Model
+from thinc.api import Config, Model, Optimizer
 from thinc.types import Floats2d
 
 from ..errors import ClintlError, Errors
@@ -116,6 +116,7 @@ class MultiTaskTextCategorizer(TrainablePipe):
         for task in self.tasks.values():
             add_head(model, task.name, task.head or linear_head_v1())
         self.cfg: dict[str, Any] = {"labels": {task: [] for task in self.tasks}}
+        self._learning: set[str] = set()  # tasks with gradients that no update has used yet
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -179,7 +180,22 @@ class MultiTaskTextCategorizer(TrainablePipe):
             value, gradient = loss(scores[name], asarray(truths), asarray(mask))
             total += task.weight * value
             gradients[name] = gradient * task.weight
+            self._learning.add(name)
         return total, gradients
+
+    def finish_update(self, sgd: Optimizer) -> None:
+        """Update the token vectors' model, and the heads that had gold since the last time.
+
+        Thinc keeps gradients as zeros after an update, with which weight decay and momentum would
+        move the other heads too.
+
+        sgd (Optimizer): The optimizer.
+        """
+        self.model.get_ref("tok2vec").finish_update(sgd)
+        for name, head in heads_of(self.model).items():
+            if name in self._learning:
+                head.finish_update(sgd)
+        self._learning.clear()
 
     def initialize(
         self,
