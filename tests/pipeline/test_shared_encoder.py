@@ -186,7 +186,15 @@ def test_disabled_components(trained):
 
 def test_odd_documents(trained):
     nlp = spacy.load(trained)
-    texts = ["", " ", "\n\n\t", "fever\u00a0and pain", "👩🏽‍⚕️ fe\u0301vre", "fever " * 700, "aspirin"]
+    texts = [
+        "",
+        " ",
+        "\n\n\t",
+        "fever\u00a0and pain",
+        "👩🏽‍⚕️ fe\u0301vre",
+        "fever " * 700,
+        "aspirin",
+    ]
     docs = list(nlp.pipe(texts))
     assert [doc.text for doc in docs] == texts
     for doc in docs:
@@ -208,7 +216,11 @@ def test_trained_by_the_command(base, tmp_path):
     config["corpora"] = {"train": reader, "dev": reader}
     config["training"]["max_steps"] = 4
     config["training"]["eval_frequency"] = 2
-    config["training"]["score_weights"] = {"ents_f": 0.5, "multitask_macro_f": 0.5}
+    config["training"]["score_weights"] = {
+        "ents_f": 0.5,
+        "multitask_macro_f": 0.5,
+        "cats_diagnosis_macro_f": 0.0,
+    }
     config.to_disk(tmp_path / "config.cfg")
     spacy_train(tmp_path / "config.cfg", tmp_path / "out")
     meta = spacy.load(tmp_path / "out" / "model-best").meta
