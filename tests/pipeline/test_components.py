@@ -1,0 +1,191 @@
+"""Each component by itself, on the small default model, and what it says to bad input."""
+
+import numpy as np
+import pytest
+import spacy
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+from thinc.api import Adam
+
+from spacy_clintl.data.mixed_corpus import make_mixed_corpus_v1
+from spacy_clintl.errors import ClintlError
+from spacy_clintl.models.heads.linear import linear_head_v1
+from spacy_clintl.models.iob import MISSING, gold_tags
+from spacy_clintl.models.losses import binary_cross_entropy, cross_entropy
+
+CATS = [
+    ("fever and cough", {"d/flu": 1.0, "d/mi": 0.0, "f/fever": 1.0}),
+    ("chest pain", {"d/flu": 0.0, "d/mi": 1.0, "f/fever": 0.0}),
+    ("no complaints", {"other/x": 1.0}),
+]
+TASKS = {"d": {"exclusive": True}, "f": {"exclusive": False}}
+
+
+def cat_examples(nlp, rows=CATS):
+    for text, cats in rows:
+        example = Example.from_dict(nlp.make_doc(text), {})
+        example.reference.cats = dict(cats)
+        yield example
+
+
+def textcat(tasks=None, rows=CATS, **initialize):
+    nlp = spacy.blank("en")
+    pipe = nlp.add_pipe("multitask_textcat", config={"tasks": TASKS if tasks is None else tasks})
+    examples = list(cat_examples(nlp, rows))
+    pipe.initialize(lambda: examples, nlp=nlp, **initialize)
+    return nlp
+
+
+def tagger(spans=((0, 1, "DRUG"),), **initialize):
+    nlp = spacy.blank("en")
+    pipe = nlp.add_pipe("iob_ner")
+    example = Example(nlp.make_doc("aspirin for pain"), nlp.make_doc("aspirin for pain"))
+    if spans is not None:
+        example.reference.set_ents([Span(example.reference, *s) for s in spans])
+    pipe.initialize(lambda: [example], nlp=nlp, **initialize)
+    return nlp, example
+
+
+def test_textcat_learns_without_a_transformer_and_is_saved(tmp_path):
+    nlp = textcat()
+    optimizer = Adam(0.01)
+    for _ in range(30):
+        nlp.update(list(cat_examples(nlp)), sgd=optimizer)
+    scores = nlp.evaluate(list(cat_examples(nlp)))
+    assert scores["cats_d_macro_f"] == 1.0
+    assert scores["cats_f_macro_f"] == 1.0
+    assert scores["cats_d_n"] == 2
+    nlp.to_disk(tmp_path / "saved")
+    loaded = spacy.load(tmp_path / "saved")
+    assert loaded("chest pain").cats == pytest.approx(nlp("chest pain").cats, abs=1e-6)
+    assert loaded.get_pipe("multitask_textcat").label_data == {"d": ["flu", "mi"], "f": ["fever"]}
+    # Resuming with the labels it has is no clash.
+    loaded.initialize(lambda: list(cat_examples(loaded)))
+
+
+def test_tagger_learns_without_a_transformer_and_is_saved(tmp_path):
+    nlp, example = tagger()
+    optimizer = Adam(0.01)
+    for _ in range(30):
+        nlp.update([Example(nlp.make_doc(example.text), example.reference)], sgd=optimizer)
+    nlp.to_disk(tmp_path / "saved")
+    doc = spacy.load(tmp_path / "saved")("aspirin for pain")
+    assert [(e.text, e.label_) for e in doc.ents] == [("aspirin", "DRUG")]
+    assert doc.has_annotation("ENT_IOB")
+
+
+def test_entities_set_before_stay():
+    nlp, _ = tagger()
+    doc = nlp.make_doc("\n aspirin \n")
+    doc.ents = [Span(doc, 1, 2, label="GIVEN")]
+    pipe = nlp.get_pipe("iob_ner")
+    pipe.set_annotations([doc], [np.array([1] + [2] * (len(doc) - 1))])
+    assert [(e.start, e.label_) for e in doc.ents] == [(1, "GIVEN")]
+    doc = nlp.make_doc("\n aspirin \n")
+    pipe.set_annotations([doc], [np.array([1] + [2] * (len(doc) - 1))])
+    assert [e.text for e in doc.ents] == ["aspirin"]
+
+
+def test_gold_tags():
+    nlp = spacy.blank("en")
+    reference = nlp.make_doc("aspirin for pain")
+    example = Example(nlp.make_doc("aspirin for pain"), reference)
+    assert gold_tags(example, ["DRUG"]).tolist() == [MISSING] * 3
+    reference.set_ents([Span(reference, 0, 2, label="DRUG")], missing=[reference[2:3]])
+    assert gold_tags(example, ["X", "DRUG"]).tolist() == [3, 4, MISSING]
+    other = Example(Doc(nlp.vocab, words=["aspi", "rin", "for", "pain"]), reference)
+    other = Example(
+        Doc(nlp.vocab, words=["aspi", "rin", "for", "pain"], spaces=[False, True, True, False]),
+        reference,
+    )
+    assert gold_tags(other, ["DRUG"]).tolist()[:3] == [1, 2, 2]
+
+
+@pytest.mark.parametrize("loss", [cross_entropy, binary_cross_entropy])
+def test_gradients_are_those_of_the_loss(loss):
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(4, 3))
+    truths = np.eye(3)[[0, 1, 2, 0]]
+    mask = np.array([[1, 1, 1], [0, 0, 0], [1, 1, 1], [1, 1, 1]], dtype=float)
+    if loss is binary_cross_entropy:
+        mask[0, 1] = 0
+    _, gradient = loss(logits, truths, mask)
+    assert not gradient[mask == 0].any()
+    for index in np.ndindex(4, 3):
+        moved = logits.copy()
+        moved[index] += 1e-5
+        slope = (loss(moved, truths, mask)[0] - loss(logits, truths, mask)[0]) / 1e-5
+        assert slope == pytest.approx(gradient[index], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "match"),
+    [
+        ({}, "no tasks"),
+        ({"a/b": {}}, "a/b"),
+        ({"d": {"exclusve": True}}, "exclusve"),
+        ({"d": {"weight": -1}}, "weight"),
+        ({"d": {"threshold": 1.5}}, "threshold"),
+        ({"d": {}, "nowhere": {}}, "nowhere"),
+        ({"f": {"exclusive": True}}, "'f' needs at least 2"),
+    ],
+)
+def test_impossible_tasks(tasks, match):
+    with pytest.raises(ClintlError, match=match):
+        textcat(tasks)
+
+
+@pytest.mark.parametrize(
+    ("labels", "match"),
+    [
+        ({"d": ["flu", "mi"], "f": ["fever"], "z": ["q"]}, "'z'"),
+        ({"d": ["flu", "mi"]}, "task 'f'"),
+        ({"d": ["flu", "flu", "mi"], "f": ["fever"]}, "'flu' twice"),
+        ({"d": ["flu", "cold"], "f": ["fever"]}, "d/mi"),
+    ],
+)
+def test_impossible_labels(labels, match):
+    with pytest.raises(ClintlError, match=match):
+        textcat(labels=labels)
+
+
+def test_clashing_gold():
+    both = [("x y", {"d/flu": 1.0, "d/mi": 1.0}), *CATS]
+    with pytest.raises(ClintlError, match="flu, mi"):
+        textcat(rows=both)
+    nlp = textcat()
+    new = [("x y", {"d/gout": 1.0})]
+    with pytest.raises(ClintlError, match="d/gout"):
+        nlp.update(list(cat_examples(nlp, new)))
+    with pytest.raises(ClintlError, match="differ"):
+        nlp.initialize(lambda: list(cat_examples(nlp, [*CATS, *new])))
+
+
+def test_tagger_complains():
+    with pytest.raises(ClintlError, match="No training document"):
+        tagger(spans=None)
+    with pytest.raises(ClintlError, match="DRUG"):
+        tagger(labels=["FINDING"])
+    with pytest.raises(ClintlError, match="repeats"):
+        tagger(labels=["DRUG", "DRUG"])
+    nlp = spacy.blank("en")
+    nlp.add_pipe("iob_ner")
+    with pytest.raises(ClintlError, match="no labels yet"):
+        nlp("aspirin")
+    with pytest.raises(ClintlError, match="median"):
+        linear_head_v1(pooling="median")
+
+
+def test_corpus_complains(tmp_path):
+    nlp = spacy.blank("en")
+    (tmp_path / "bad.spacy").write_bytes(b"no")
+    (tmp_path / "folder").mkdir()
+    for paths, match in (
+        (tmp_path / "bad.spacy", r"bad\.spacy"),
+        (tmp_path / "gone.spacy", r"gone\.spacy"),
+        (tmp_path / "folder", "folder"),
+    ):
+        with pytest.raises(ClintlError, match=match):
+            list(make_mixed_corpus_v1(str(paths))(nlp))
+    with pytest.raises(ClintlError, match="no paths"):
+        list(make_mixed_corpus_v1([])(nlp))
