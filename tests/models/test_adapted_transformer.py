@@ -1,5 +1,6 @@
-import numpy as np
 import itertools
+
+import numpy as np
 import pytest
 import spacy
 import torch
