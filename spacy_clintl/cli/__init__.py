@@ -7,8 +7,9 @@ need inside their functions.
 from spacy.cli._util import app as spacy_app
 
 from . import adapt, base, convert, evaluate, verify  # noqa: F401
-from ._app import app
+from ._app import app, show_own_errors
 
 spacy_app.add_typer(app, name="clintl")
+show_own_errors()
 
 __all__ = ["app"]

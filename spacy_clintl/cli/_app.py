@@ -1,5 +1,7 @@
 import functools
+import sys
 from collections.abc import Callable
+from types import TracebackType
 
 import typer
 from wasabi import msg
@@ -34,3 +36,22 @@ def command(name: str) -> Callable:
         return function
 
     return register
+
+
+def show_own_errors() -> None:
+    """Let an uncaught ClintlError end the process as one line, exit status 1.
+
+    `spacy train`, `spacy evaluate` and other commands of spaCy run our components, and print a
+    traceback for any error but those of config validation. All other errors are left alone.
+    """
+    others = sys.excepthook
+
+    def hook(
+        kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+    ) -> None:
+        if isinstance(error, ClintlError):
+            msg.fail(str(error))
+        else:
+            others(kind, error, traceback)
+
+    sys.excepthook = hook

@@ -1,6 +1,4 @@
 import json
-import os
-from pathlib import Path
 
 import catalogue
 import pytest
@@ -11,10 +9,9 @@ from spacy_clintl.data.docbin import read_docbin
 from spacy_clintl.data.formats import formats
 from spacy_clintl.data.records import Record
 from spacy_clintl.errors import ClintlError
+from tests.corpora import DATA, needs_data
 
-DATA = Path(os.environ.get("CLINTL_DATA") or Path(__file__).parents[3] / "shared" / "data")
 VOCAB = spacy.blank("en").vocab
-needs_data = pytest.mark.skipif(not (DATA / "bc5cdr").exists(), reason="CLINTL_DATA is not there")
 
 
 @pytest.fixture
