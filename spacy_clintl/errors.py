@@ -39,7 +39,7 @@ class Errors(metaclass=ErrorsWithCodes):
     )
     CL139 = "{where}: the line has {n} columns, column {column} is not among them (counted from 0)."
     CL140 = "The output {path} must be a file whose name ends in .spacy."
-    CL141 = "Unknown policy '{policy}' for entities that miss token borders. Choose snap or drop."
+    CL141 = "Unknown policy '{policy}' for {option} entities. Choose one of: {known}."
     CL142 = "{where}: entity offsets {start}-{end} do not fit a text of {n} characters."
     CL143 = (
         "spaCy has no blank pipeline for the language '{lang}', or a package that it needs is not "
@@ -57,6 +57,16 @@ class Errors(metaclass=ErrorsWithCodes):
     )
     CL151 = "{path} is not a .spacy file, or it is damaged ({reason}). Convert its source again."
     CL152 = "{path} holds no documents."
+
+    CL153 = "Format '{name}' cannot be written. Formats that can: {names}."
+    CL154 = (
+        "{path} cannot be converted: either IN or OUT must be a .spacy file (or a folder of them), "
+        "and not both."
+    )
+    CL155 = (
+        "{where} cannot be written as token and tag columns: it is not annotated for entities. "
+        "Write it in another format, or leave it out."
+    )
 
     CL160 = "The corpus has no paths. List .spacy files under 'paths' in [corpora]."
     CL161 = "{path} holds no .spacy files. Make some with 'python -m spacy clintl convert'."

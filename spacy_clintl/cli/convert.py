@@ -9,8 +9,14 @@ from ._app import command
 @command("convert")
 def convert_cli(
     format_name: Annotated[str, typer.Argument(metavar="FORMAT", help="records, iob, table, …")],
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A file, or a folder of files")],
-    target: Annotated[Path, typer.Argument(metavar="OUT.spacy", help="The file to write")],
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="IN", help="A file, or a folder of files; or a .spacy file"),
+    ],
+    target: Annotated[
+        Path,
+        typer.Argument(metavar="OUT", help="The .spacy file to write; from one: another file"),
+    ],
     lang: Annotated[str, typer.Option("--lang", "-l", help="Language of the tokenizer")] = "en",
     pattern: Annotated[
         str, typer.Option("--pattern", help="Which files of a folder, e.g. '*.iob'")
@@ -24,6 +30,10 @@ def convert_cli(
     misaligned: Annotated[
         str, typer.Option("--misaligned", help="Entities off token borders: snap or drop")
     ] = "snap",
+    discontinuous: Annotated[
+        str,
+        typer.Option("--discontinuous", help="Entities in fragments: hull, longest or drop"),
+    ] = "hull",
     report: Annotated[
         Path | None, typer.Option("--report", help="JSON file for the counts")
     ] = None,
@@ -64,10 +74,11 @@ def convert_cli(
         ),
     ] = None,
 ) -> None:
-    """Convert annotated texts to a .spacy file; print what was kept, changed and skipped."""
+    """Convert annotated texts to a .spacy file, or back; print what was kept, changed and lost."""
     from wasabi import msg
 
-    from ..data.convert import convert
+    from ..data.convert import convert, write_back
+    from ..data.docs import Policy
     from ..errors import ClintlError, Errors
 
     options = {
@@ -89,6 +100,10 @@ def convert_cli(
         if not equals:
             raise ClintlError(Errors.CL133.format(name=format_name, option="--option", value=item))
         options[name.strip("-").replace("-", "_")] = value
+    if source.suffix == ".spacy" and target.suffix != ".spacy":
+        n_documents = write_back(format_name, source, target, options=options)
+        msg.good(f"Wrote {n_documents:,} documents to {target}")
+        return
     counts = convert(
         format_name,
         source,
@@ -98,17 +113,18 @@ def convert_cli(
         pattern=pattern,
         limit=limit,
         seed=seed,
-        misaligned=misaligned,
+        policy=Policy(misaligned, discontinuous),
         report=report,
     )
     data = counts.to_dict()
+    data["skipped records"] = data.pop("n_skipped")
     rows = [(key.replace("_", " "), value) for key, value in data.items() if type(value) is int]
     rows += [(f"entity {name}", n) for name, n in data["entities"].items()]
     rows += [(f"category {name}", n) for name, n in data["categories"].items()]
-    rows.append(("skipped records", len(counts.skipped)))
     msg.table([(name, f"{n:,}") for name, n in rows], aligns=("l", "r"), max_col=100)
     for where, reason in counts.skipped[:10]:
         msg.warn(f"Skipped {where}: {reason}")
-    if len(counts.skipped) > 10:
-        msg.warn(f"Skipped {len(counts.skipped) - 10} more; --report lists them all")
-    msg.good(f"Wrote {counts.documents:,} documents to {target}")
+    if counts.n_skipped > 10:
+        msg.warn(f"Skipped {counts.n_skipped - 10:,} more; --report lists the first thousand")
+    files = f" (a folder of {len(list(target.iterdir()))} files)" if target.is_dir() else ""
+    msg.good(f"Wrote {counts.documents:,} documents to {target}{files}")

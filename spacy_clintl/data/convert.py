@@ -1,4 +1,4 @@
-"""Converting annotated files of any registered format to a .spacy file."""
+"""Converting files of any registered format to a .spacy file, and back."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -9,12 +9,17 @@ from typing import Any
 import spacy
 import srsly
 from spacy.language import Language
-from spacy.tokens import DocBin
+from spacy.vocab import Vocab
 
 from ..errors import ClintlError, Errors
 from ..util import whole_file
-from .formats import get_reader, reader_options
-from .records import MISALIGNED, ConversionCounts, Record, to_doc
+from .docbin import docbin_writer, iter_docbin
+from .docs import DEFAULT_POLICY, Policy, to_doc, to_record
+from .formats import check_options, get_reader, get_writer
+from .records import ConversionCounts, Record
+
+# Records after which the strings of their Docs are forgotten: memory must not grow with a corpus.
+ZONE = 2000
 
 
 def convert(
@@ -27,20 +32,21 @@ def convert(
     pattern: str = "*",
     limit: int | None = None,
     seed: int | None = None,
-    misaligned: str = "snap",
+    policy: Policy = DEFAULT_POLICY,
     report: str | Path | None = None,
 ) -> ConversionCounts:
     """Convert a file, or all files of a folder in the order of their names, to a .spacy file.
 
     format_name (str): The format's registered name.
     source (str | Path): The file or folder.
-    target (str | Path): The .spacy file to write; it appears whole or not at all.
+    target (str | Path): The .spacy file to write; it appears whole or not at all. A corpus of more
+        than two million tokens becomes a folder of this name with several files.
     lang (str): The language of the blank pipeline that tokenizes.
     options (Mapping[str, Any] | None): Options of the format's reader.
     pattern (str): Which files of a folder to take, e.g. '*.iob'.
     limit (int | None): Keep this many records: the first ones or, with a seed, a random sample.
     seed (int | None): Draws the sample; without a limit it changes nothing.
-    misaligned (str): 'snap' or 'drop' entities that miss token borders.
+    policy (Policy): What becomes of entities that do not fit `doc.ents`.
     report (str | Path | None): A JSON file for the counts and settings.
     RETURNS (ConversionCounts): What was read, written, changed and left out.
     RAISES (ClintlError): A path, an option, the language or the data is not as it must be.
@@ -48,22 +54,24 @@ def convert(
     target = Path(target)
     if target.suffix != ".spacy":
         raise ClintlError(Errors.CL140.format(path=target))
-    if misaligned not in MISALIGNED:
-        raise ClintlError(Errors.CL141.format(policy=misaligned))
     if limit is not None and limit < 1:
         raise ClintlError(Errors.CL133.format(name=format_name, option="--limit", value=limit))
     reader = get_reader(format_name)
-    settings = reader_options(format_name, reader, options or {})
+    settings = check_options(format_name, reader, options or {})
     paths = source_files(Path(source), pattern, but=target)
     nlp = blank(lang)
     counts = ConversionCounts()
-    doc_bin = DocBin(store_user_data=True)
-    for record in _sample(reader(paths, counts, **settings), limit, seed):
-        doc_bin.add(to_doc(record, nlp, counts, misaligned=misaligned))
-    if not len(doc_bin):
-        raise ClintlError(Errors.CL134.format(path=source, n=len(counts.skipped), reason="-"))
-    with whole_file(target) as temporary:
-        doc_bin.to_disk(temporary)
+    records = _sample(reader(paths, counts, **settings), limit, seed)
+    with docbin_writer(target) as add:
+        while batch := list(islice(records, ZONE)):
+            with nlp.memory_zone():
+                for record in batch:
+                    add(to_doc(record, nlp, counts, policy))
+        if not counts.documents:
+            reason = ": ".join(counts.skipped[0]) if counts.skipped else "it is empty"
+            raise ClintlError(
+                Errors.CL134.format(path=source, n=counts.n_skipped, reason=f"first: {reason}")
+            )
     if report is not None:
         data = {
             "format": format_name,
@@ -74,12 +82,42 @@ def convert(
             "pattern": pattern,
             "limit": limit,
             "seed": seed,
-            "misaligned": misaligned,
+            **vars(policy),
             **counts.to_dict(),
         }
         with whole_file(report) as temporary:
             srsly.write_json(temporary, data)
     return counts
+
+
+def write_back(
+    format_name: str,
+    source: str | Path,
+    target: str | Path,
+    *,
+    options: Mapping[str, Any] | None = None,
+) -> int:
+    """Write the Docs of a .spacy file in another format.
+
+    format_name (str): The format's registered name.
+    source (str | Path): The .spacy file, or a folder of them.
+    target (str | Path): The file or folder to write, as the format has it.
+    options (Mapping[str, Any] | None): Options of the format's writer.
+    RETURNS (int): How many documents were written.
+    RAISES (ClintlError): There is no such writer or option, or the source cannot be read.
+    """
+    writer = get_writer(format_name)
+    settings = check_options(format_name, writer, options or {})
+    n_documents = 0
+
+    def records() -> Iterator[Record]:
+        nonlocal n_documents
+        for number, doc in enumerate(iter_docbin(source, Vocab()), start=1):
+            yield to_record(doc, where=f"{source}, document {number}")
+            n_documents += 1
+
+    writer(records(), Path(target), **settings)
+    return n_documents
 
 
 def blank(lang: str) -> Language:
@@ -98,7 +136,7 @@ def source_files(source: Path, pattern: str = "*", *, but: Path | None = None) -
     """List the files to read.
 
     source (Path): A file, or a folder whose visible files are taken in the order of their names.
-    pattern (str): Which files of a folder to take.
+    pattern (str): Which files of a folder to take; '**/*' also takes those of folders below it.
     but (Path | None): A file to leave out.
     RAISES (ClintlError): The source does not exist, or the folder has no such file.
     """

@@ -173,13 +173,10 @@ def _read_jsonl(file: IO[bytes], path: str, counts: ReadCounts) -> Iterator[tupl
 
 
 def _read_docbin(path: Path) -> Iterator[tuple[str, str]]:
-    from spacy.tokens import DocBin
+    # Not at the top: text files need no spaCy.
     from spacy.vocab import Vocab
 
-    try:
-        docs = DocBin().from_disk(path)
-    # A damaged file fails in zlib, msgpack or numpy, each with errors of its own.
-    except Exception as error:
-        raise ClintlError(Errors.CL112.format(path=path, reason="not a DocBin")) from error
-    for number, doc in enumerate(docs.get_docs(Vocab()), 1):
+    from .docbin import iter_docbin
+
+    for number, doc in enumerate(iter_docbin(path, Vocab()), 1):
         yield f"{path}, document {number}", doc.text

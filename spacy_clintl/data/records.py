@@ -1,30 +1,72 @@
-"""What every reader gives and every conversion takes: one annotated text, and the way to a Doc."""
+"""The interchange between formats and Docs: one annotated text, and what a conversion counts."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-from spacy.language import Language
-from spacy.tokens import Doc
-from spacy.tokens import Span as DocSpan
-from spacy.util import filter_spans
-
-from ..errors import ClintlError, Errors
-
-MISALIGNED = ("snap", "drop")
+# How many skipped records are named; the others are only counted.
+NAMED = 1000
 
 
-class Span(NamedTuple):
-    """An entity: character offsets into the record's text (end exclusive) and a label."""
+@dataclass(frozen=True, slots=True)
+class Span:
+    """An entity of a source: character offsets into the record's text (end exclusive) and a label.
+
+    start (int): The first character, of a discontinuous entity that of its first fragment.
+    end (int): Behind the last character, of a discontinuous entity that of its last fragment.
+    label (str): What it is.
+    fragments (tuple[tuple[int, int], ...]): The parts of a discontinuous entity, in order; else
+        empty.
+    id (str): Its name in the source, to which relations may refer.
+    attributes (Mapping[str, Any]): What the source says of it: assertion, negation, a concept's
+        identifier. Must fit into JSON.
+    notes (tuple[str, ...]): Free remarks of the annotators.
+    """
 
     start: int
     end: int
     label: str
+    fragments: tuple[tuple[int, int], ...] = ()
+    id: str = ""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def bare(self) -> bool:
+        """Whether start, end and label say all there is."""
+        return not (self.fragments or self.id or self.attributes or self.notes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is set as a dict that fits into JSON."""
+        data: dict[str, Any] = {"start": self.start, "end": self.end, "label": self.label}
+        if self.fragments:
+            data["fragments"] = [list(fragment) for fragment in self.fragments]
+        if self.id:
+            data["id"] = self.id
+        if self.attributes:
+            data["attributes"] = dict(self.attributes)
+        if self.notes:
+            data["notes"] = list(self.notes)
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Span":
+        """Make a span of what `to_dict` gave."""
+        return cls(
+            data["start"],
+            data["end"],
+            data["label"],
+            fragments=tuple((start, end) for start, end in data.get("fragments", ())),
+            id=data.get("id", ""),
+            attributes=data.get("attributes", {}),
+            notes=tuple(data.get("notes", ())),
+        )
 
 
 @dataclass(frozen=True)
 class Record:
-    """One annotated text between a reader and a Doc.
+    """One annotated text between a format and a Doc.
 
     For `cats` and `spans`, None says 'not annotated for this', an empty value 'annotated, none
     there'.
@@ -35,7 +77,10 @@ class Record:
     tokens (list[str] | None): The tokens, where the source has its own tokenisation.
     spaces (list[bool] | None): Whether a space follows a token. None with tokens: the source does
         not say; `text` then has one space between tokens.
-    meta (dict[str, Any]): Whatever else shall travel with the text. Must fit into JSON.
+    sentences (list[int] | None): With tokens, the first token of each sentence, from 0.
+    meta (dict[str, Any]): Whatever else shall travel with the text. Must fit into JSON. By
+        convention `document`, `patient` and `source` name the groups that a split must not cut,
+        and what only one format can hold stands under that format's name.
     where (str): Source file and line, for messages.
     id (str): The record's name in its source.
     repaired (int): Entity tags that the reader had to mend.
@@ -46,6 +91,7 @@ class Record:
     spans: list[Span] | None = None
     tokens: list[str] | None = None
     spaces: list[bool] | None = None
+    sentences: list[int] | None = None
     meta: dict[str, Any] = field(default_factory=dict)
     where: str = ""
     id: str = ""
@@ -54,7 +100,25 @@ class Record:
 
 @dataclass
 class ConversionCounts:
-    """What a conversion read, wrote, changed and left out. All counts start at zero."""
+    """What a conversion read, wrote, changed and left out. All counts start at zero.
+
+    documents (int): Texts that were written.
+    tokens (int): Their tokens.
+    documents_with_entities_annotated (int): Of them, those annotated for entities, also for none.
+    documents_with_categories_annotated (int): Of them, those annotated for categories.
+    entities (Counter[str]): Entities written, by label.
+    categories (Counter[str]): Documents by category that holds.
+    discontinuous (int): Entities in several fragments.
+    snapped (int): Entities that missed token borders and were grown to them.
+    trimmed (int): Entities that began or ended with white space, which was cut off.
+    overlapping (int): Entities left out of `doc.ents` because a longer one overlaps them.
+    dropped (int): Entities left out because they miss token borders, hold no character, or are
+        discontinuous, as the policy says.
+    repaired (int): Entity tags that the reader had to mend.
+    skipped (list[tuple[str, str]]): Records left out: file and line, and the reason. Only the
+        first thousand are named.
+    n_skipped (int): How many records were left out.
+    """
 
     documents: int = 0
     tokens: int = 0
@@ -62,16 +126,20 @@ class ConversionCounts:
     documents_with_categories_annotated: int = 0
     entities: Counter[str] = field(default_factory=Counter)
     categories: Counter[str] = field(default_factory=Counter)
+    discontinuous: int = 0
     snapped: int = 0
-    dropped: int = 0
     trimmed: int = 0
     overlapping: int = 0
+    dropped: int = 0
     repaired: int = 0
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    n_skipped: int = 0
 
     def skip(self, where: str, reason: str) -> None:
         """Note a record that was left out: `where` is file and line, `reason` quotes no text."""
-        self.skipped.append((where, reason))
+        self.n_skipped += 1
+        if len(self.skipped) < NAMED:
+            self.skipped.append((where, reason))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counts as a dict that fits into JSON, labels in alphabetical order."""
@@ -81,73 +149,3 @@ class ConversionCounts:
             "categories": dict(sorted(self.categories.items())),
             "skipped": [{"where": where, "reason": reason} for where, reason in self.skipped],
         }
-
-
-def to_doc(
-    record: Record, nlp: Language, counts: ConversionCounts, *, misaligned: str = "snap"
-) -> Doc:
-    """Make a Doc of a record.
-
-    Entities are set where the record is annotated for them and stay missing (no ENT_IOB) where it
-    is not. The record's id and meta lie in `doc.user_data["id"]` and `doc.user_data["meta"]`.
-
-    record (Record): The annotated text.
-    nlp (Language): Gives the vocabulary, and the tokenizer for records without tokens.
-    counts (ConversionCounts): Counts what is kept, changed and lost.
-    misaligned (str): 'snap' grows an entity that misses token borders to the tokens it touches,
-        'drop' leaves it out. Of overlapping entities the longest is kept.
-    RETURNS (Doc): The annotated document.
-    RAISES (ClintlError): An offset outside the text, or an unknown policy.
-    """
-    if misaligned not in MISALIGNED:
-        raise ClintlError(Errors.CL141.format(policy=misaligned))
-    if record.tokens is None:
-        # The tokenizer, not make_doc: this is no place for the length limit of a parser.
-        doc = nlp.tokenizer(record.text)
-    else:
-        doc = Doc(nlp.vocab, words=record.tokens, spaces=record.spaces)
-    if record.spans is not None:
-        doc.set_ents(_entities(doc, record, counts, misaligned), default="outside")
-        counts.documents_with_entities_annotated += 1
-        counts.entities.update(ent.label_ for ent in doc.ents)
-    if record.cats is not None:
-        doc.cats = {key: float(value) for key, value in record.cats.items()}
-        counts.documents_with_categories_annotated += 1
-        counts.categories.update(key for key, value in doc.cats.items() if value >= 0.5)
-    if record.id:
-        doc.user_data["id"] = record.id
-    if record.meta:
-        doc.user_data["meta"] = dict(record.meta)
-    counts.documents += 1
-    counts.tokens += len(doc)
-    counts.repaired += record.repaired
-    return doc
-
-
-def _entities(doc: Doc, record: Record, counts: ConversionCounts, misaligned: str) -> list[DocSpan]:
-    found = []
-    for start, end, label in record.spans or []:
-        if not 0 <= start <= end <= len(record.text):
-            raise ClintlError(
-                Errors.CL142.format(where=record.where, start=start, end=end, n=len(record.text))
-            )
-        content = record.text[start:end]
-        left = len(content) - len(content.lstrip())
-        right = len(content) - len(content.rstrip())
-        if left == len(content):
-            counts.dropped += 1
-            continue
-        if left or right:
-            counts.trimmed += 1
-            start, end = start + left, end - right
-        span = doc.char_span(start, end, label=label)
-        if span is None and misaligned == "snap":
-            span = doc.char_span(start, end, label=label, alignment_mode="expand")
-            counts.snapped += span is not None
-        if span is None:
-            counts.dropped += 1
-        else:
-            found.append(span)
-    kept = filter_spans(found)
-    counts.overlapping += len(found) - len(kept)
-    return kept

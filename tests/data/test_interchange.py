@@ -4,7 +4,7 @@ import json
 import pytest
 
 from spacy_clintl.data.formats.interchange import parse_record, read_records
-from spacy_clintl.data.records import ConversionCounts
+from spacy_clintl.data.records import ConversionCounts, Span
 from spacy_clintl.errors import ClintlError
 
 
@@ -35,7 +35,7 @@ def test_what_is_not_given_is_none_and_what_is_empty_is_empty(tmp_path):
     assert (records[0].id, records[0].meta) == ("1", {"lang": "es", "k": 1})
     assert records[1].text == "y\u2028z"
     assert records[3].cats == {"t/a/b": 1.0, "t/c": 0.0}
-    assert records[3].spans == [(0, 5, "SIGN")]
+    assert records[3].spans == [Span(0, 5, "SIGN")]
     assert records[3].where == f"{path}:7"
 
 
@@ -81,7 +81,7 @@ def test_files_without_a_good_record_are_errors(tmp_path):
     bad.write_text("{\n{\n")
     with pytest.raises(ClintlError, match=r"empty.jsonl.*empty"):
         read(empty)
-    with pytest.raises(ClintlError, match=r"2 lines skipped.*bad.jsonl:1"):
+    with pytest.raises(ClintlError, match=r"2 lines skipped.*bad.jsonl:2"):
         read(bad)
 
 

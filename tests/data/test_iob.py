@@ -1,8 +1,10 @@
 import pytest
 import spacy
 
-from spacy_clintl.data.formats.iob import decode_tags, read_iob
-from spacy_clintl.data.records import ConversionCounts, to_doc
+from spacy_clintl.data.convert import convert, write_back
+from spacy_clintl.data.docs import to_doc
+from spacy_clintl.data.formats.iob import decode_tags, read_iob, write_iob
+from spacy_clintl.data.records import ConversionCounts, Record, Span
 from spacy_clintl.errors import ClintlError
 
 
@@ -38,7 +40,7 @@ def test_columns_sentences_and_documents(tmp_path):
     )
     records = read(path)
     assert [r.text for r in records] == ["Mild fever", ".", "10\u00a0mg"]
-    assert [r.spans for r in records] == [[(0, 10, "SIGN")], [], [(0, 5, "DOSE")]]
+    assert [r.spans for r in records] == [[Span(0, 10, "SIGN")], [], [Span(0, 5, "DOSE")]]
     assert [r.meta["document"] for r in records] == ["1", "1", "d2"]
     assert [r.repaired for r in records] == [0, 0, 1]
     assert records[0].where == f"{path}:3"
@@ -52,7 +54,7 @@ def test_groups_join_sentences_but_not_entities(tmp_path):
     path.write_text("a B-X\nbb I-X\n\nccc I-X\n\nd O\n")
     [first, last] = read(path, group=2)
     assert first.text == "a bb ccc"
-    assert first.spans == [(0, 4, "X"), (5, 8, "X")]
+    assert first.spans == [Span(0, 4, "X"), Span(5, 8, "X")]
     assert (last.text, last.spans) == ("d", [])
     counts = ConversionCounts()
     doc = to_doc(first, spacy.blank("en"), counts)
@@ -66,7 +68,7 @@ def test_other_columns(tmp_path):
     path = tmp_path / "a.tsv"
     path.write_text("1\tfever\tB-A\tO\n2\tnow\tO\tO\n")
     [record] = read(path, label_column=2, token_column=1)
-    assert (record.text, record.spans) == ("fever now", [(0, 5, "A")])
+    assert (record.text, record.spans) == ("fever now", [Span(0, 5, "A")])
     with pytest.raises(ClintlError, match=r"a.tsv:1.*4 columns"):
         read(path, label_column=7)
 
@@ -90,3 +92,34 @@ def test_broken_files_name_the_line_but_not_its_text(tmp_path, text, message):
     with pytest.raises(ClintlError, match=message) as caught:
         read(path)
     assert "secret" not in str(caught.value)
+
+
+def test_round_trip_keeps_all_that_the_format_can_hold(tmp_path):
+    source = tmp_path / "a.iob"
+    source.write_text(
+        "-DOCSTART-\tn1\n\nNo\tO\nsevere\tB-SIGN\nfever\tI-SIGN\n\nPain\tB-SIGN\nfever\tB-SIGN\n\n"
+        "-DOCSTART-\tn2\n\n5\u00a0mg\tB-DOSE\n\n"
+    )
+    for group in (1, 3):
+        convert("iob", source, tmp_path / "a.spacy", options={"group": group})
+        assert write_back("iob", tmp_path / "a.spacy", tmp_path / "b.iob") == 4 - group + (
+            group > 1
+        )
+        assert (tmp_path / "b.iob").read_text() == source.read_text()
+
+
+def test_writing_iobes_and_overlaps(tmp_path):
+    record = Record(
+        "no severe chest pain",
+        tokens=["no", "severe", "chest", "pain"],
+        spans=[Span(10, 15, "PART"), Span(3, 20, "SIGN"), Span(0, 2, "NEG")],
+    )
+    write_iob([record], tmp_path / "a.iob", scheme="iobes")
+    assert (tmp_path / "a.iob").read_text() == (
+        "no\tS-NEG\nsevere\tB-SIGN\nchest\tI-SIGN\npain\tE-SIGN\n\n"
+    )
+    with pytest.raises(ClintlError, match="CL133"):
+        write_iob([record], tmp_path / "c.iob", scheme="bio")
+    with pytest.raises(ClintlError, match=r"CL155.*here:3"):
+        write_iob([Record("x", tokens=["x"], where="here:3")], tmp_path / "c.iob")
+    assert not (tmp_path / "c.iob").exists()

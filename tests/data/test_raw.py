@@ -94,11 +94,16 @@ def test_damaged_gzip_names_the_file(tmp_path, cut):
 
 
 @pytest.mark.parametrize(
-    ("name", "content"), [("x.txt.gz", b"no gzip"), ("x.spacy", b"no DocBin"), ("x.spacy", b"")]
+    ("name", "content", "code"),
+    [
+        ("x.txt.gz", b"no gzip", "CL112"),
+        ("x.spacy", b"no DocBin", "CL151"),
+        ("x.spacy", b"", "CL151"),
+    ],
 )
-def test_files_that_are_not_what_they_are_called(tmp_path, name, content):
+def test_files_that_are_not_what_they_are_called(tmp_path, name, content, code):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(ClintlError, match=rf"CL112.*{name}"):
+    with pytest.raises(ClintlError, match=rf"{code}.*{name}"):
         texts_of(tmp_path / name)
 
 

@@ -1,4 +1,4 @@
-"""Readers, one module a format. A reader of your own is one registered function:
+"""Readers and writers, one module a format. A reader of your own is one registered function:
 
 @formats("mine")
 def read_mine(paths, counts, *, an_option="default"):
@@ -8,6 +8,6 @@ def read_mine(paths, counts, *, an_option="default"):
 
 # Importing a module registers its reader.
 from . import interchange, iob, table  # noqa: F401
-from .registry import Reader, formats, get_reader, reader_options
+from .registry import Reader, Writer, check_options, formats, get_reader, get_writer, writers
 
-__all__ = ["Reader", "formats", "get_reader", "reader_options"]
+__all__ = ["Reader", "Writer", "check_options", "formats", "get_reader", "get_writer", "writers"]

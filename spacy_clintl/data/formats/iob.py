@@ -5,14 +5,16 @@ them: texts get one space between tokens, and Docs are marked so that spaCy keep
 """
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import ClintlError, Errors
+from ...util import whole_file
 from ..records import ConversionCounts, Record, Span
 from .files import numbered_lines
-from .registry import formats
+from .registry import formats, writers
 
 DOCSTART = "-DOCSTART-"
 TAG = re.compile(r"[BIESLU]-\S.*|O")
@@ -61,6 +63,65 @@ def read_iob(
         if not waiting:
             raise ClintlError(Errors.CL134.format(path=path, n=0, reason="the file is empty"))
         yield _record(waiting, f"{path.stem}-{n + 1}")
+
+
+@writers("iob")
+def write_iob(records: Iterable[Record], target: Path, *, scheme: str = "iob2") -> None:
+    """Write tokens and entity tags, divided by tabs, a blank line after each sentence.
+
+    A line `-DOCSTART-` with the document's name begins each document where the records name any.
+    Overlapping entities have no place in the format: the longest is kept, as in `doc.ents`.
+
+    records (Iterable[Record]): Records with tokens. One that is not annotated for entities cannot
+        be written.
+    target (Path): The file.
+    scheme (str): 'iob2' or 'iobes'.
+    RAISES (ClintlError): An unknown scheme, or a record without tokens or entity annotation.
+    """
+    if scheme not in ("iob2", "iobes"):
+        raise ClintlError(Errors.CL133.format(name="iob", option="--scheme", value=scheme))
+    document = ""
+    with whole_file(target) as temporary, temporary.open("w", encoding="utf-8") as file:
+        for record in records:
+            if record.tokens is None or record.spans is None:
+                raise ClintlError(Errors.CL155.format(where=record.where))
+            name = str(record.meta.get("document") or "")
+            if name != document:
+                file.write(f"{DOCSTART}\t{name or 'O'}\n\n")
+                document = name
+            tags = encode_tags(record, scheme)
+            firsts = set(record.sentences or ())
+            for i, (token, tag) in enumerate(zip(record.tokens, tags)):
+                if i in firsts and i:
+                    file.write("\n")
+                file.write(f"{token}\t{tag}\n")
+            file.write("\n")
+
+
+def encode_tags(record: Record, scheme: str = "iob2") -> list[str]:
+    """Turn a record's entities into one tag a token; a token is inside if it touches the entity.
+
+    record (Record): With tokens and spans.
+    scheme (str): 'iob2' or 'iobes'.
+    RETURNS (list[str]): One tag a token. Of overlapping entities the longest, then first, is kept.
+    """
+    tokens = record.tokens or []
+    spaces = record.spaces or [True] * len(tokens)
+    starts, ends, offset = [], [], 0
+    for token, space in zip(tokens, spaces):
+        starts.append(offset)
+        ends.append(offset + len(token))
+        offset += len(token) + bool(space)
+    tags = ["O"] * len(tokens)
+    for span in sorted(record.spans or (), key=lambda span: (span.start - span.end, span.start)):
+        first, last = bisect_right(ends, span.start), bisect_left(starts, span.end) - 1
+        if first > last or any(tag != "O" for tag in tags[first : last + 1]):
+            continue
+        tags[first : last + 1] = [f"I-{span.label}"] * (last + 1 - first)
+        tags[first] = f"B-{span.label}"
+        if scheme == "iobes":
+            tags[last] = f"E-{span.label}" if last > first else f"S-{span.label}"
+    return tags
 
 
 def decode_tags(tags: list[str]) -> tuple[list[tuple[int, int, str]], int]:
@@ -145,8 +206,10 @@ def _record(sentences: list[_Sentence], name: str) -> Record:
     for token in tokens:
         starts.append(starts[-1] + len(token) + 1)
     spans = []
+    firsts = []
     repaired = offset = 0
     for sentence in sentences:
+        firsts.append(offset)
         # Sentence by sentence, so that no entity runs over a sentence end.
         entities, mended = decode_tags(sentence.tags)
         for first, end, label in entities:
@@ -157,6 +220,7 @@ def _record(sentences: list[_Sentence], name: str) -> Record:
         text=" ".join(tokens),
         spans=spans,
         tokens=tokens,
+        sentences=firsts,
         meta={"document": sentences[0].document} if sentences[0].document else {},
         where=sentences[0].where,
         id=name,

@@ -1,4 +1,4 @@
-"""The registry of readers, and the options that each of them takes."""
+"""The registries of readers and writers, and the options that each of them takes."""
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +14,11 @@ from ..records import Record
 # are its keyword-only arguments; it gets all files at once, for labels are those of all files.
 Reader = Callable[..., Iterator[Record]]
 
+# (records: Iterator[Record], target: Path, *, options) -> None. Writes one file or one folder.
+Writer = Callable[..., None]
+
 formats = catalogue.create("spacy_clintl", "formats", entry_points=True)
+writers = catalogue.create("spacy_clintl", "writers", entry_points=True)
 
 
 def get_reader(name: str) -> Reader:
@@ -29,19 +33,31 @@ def get_reader(name: str) -> Reader:
     return readers[name]
 
 
-def reader_options(name: str, reader: Reader, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Check the options for a reader and turn text into what its annotations ask for.
+def get_writer(name: str) -> Writer:
+    """Return the writer registered for a format.
+
+    name (str): The format's name.
+    RAISES (ClintlError): There is none of this name; the message lists those there are.
+    """
+    known = writers.get_all()
+    if name not in known:
+        raise ClintlError(Errors.CL153.format(name=name, names=", ".join(sorted(known))))
+    return known[name]
+
+
+def check_options(name: str, function: Reader | Writer, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the options for a reader or writer and turn text into what its annotations ask for.
 
     name (str): The format's name, for messages.
-    reader (Reader): The format's reader.
+    function (Reader | Writer): The format's reader or writer.
     given (Mapping[str, Any]): Options by name; values of None count as not given.
-    RETURNS (dict[str, Any]): Keyword arguments for the reader.
-    RAISES (ClintlError): An option that the reader does not have, one that it must have, or a
+    RETURNS (dict[str, Any]): Keyword arguments for the function.
+    RAISES (ClintlError): An option that the function does not have, one that it must have, or a
         value that does not fit.
     """
-    parameters = inspect.signature(reader).parameters.values()
+    parameters = inspect.signature(function).parameters.values()
     known = {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}
-    hints = get_type_hints(reader)
+    hints = get_type_hints(function)
     options = {}
     for option, value in given.items():
         if value is None:

@@ -106,7 +106,7 @@ def read_table(
             )
     if not good:
         reason = f"first: {': '.join(counts.skipped[0])}" if counts.skipped else "no rows"
-        raise ClintlError(Errors.CL134.format(path=paths[0], n=len(counts.skipped), reason=reason))
+        raise ClintlError(Errors.CL134.format(path=paths[0], n=counts.n_skipped, reason=reason))
 
 
 def _inventory(path: Path, columns: _Columns) -> list[str]:

@@ -4,7 +4,8 @@ import pytest
 import spacy
 from spacy.tokens import Doc, DocBin
 
-from spacy_clintl.data.records import ConversionCounts, Record, Span, to_doc
+from spacy_clintl.data.docs import Policy, to_doc, to_record
+from spacy_clintl.data.records import ConversionCounts, Record, Span
 from spacy_clintl.errors import ClintlError
 
 
@@ -78,7 +79,7 @@ def test_entities_off_token_borders(nlp, policy, found):
     record = Record(
         record.text, spans=record.spans, tokens=["took", "100mg/day"], spaces=[True, False]
     )
-    doc = to_doc(record, nlp, counts, misaligned=policy)
+    doc = to_doc(record, nlp, counts, Policy(policy))
     assert entities(doc) == found
     assert doc.has_annotation("ENT_IOB")
     assert (counts.snapped, counts.dropped) == ((1, 0) if found else (0, 1))
@@ -125,7 +126,7 @@ def test_bad_offsets_and_policies_are_errors(nlp):
         to_doc(Record("secret", spans=[Span(2, 99, "A")], where="notes:7"), nlp, ConversionCounts())
     assert "secret" not in str(caught.value)
     with pytest.raises(ClintlError, match="CL141"):
-        to_doc(Record("x"), nlp, ConversionCounts(), misaligned="grow")
+        to_doc(Record("x"), nlp, ConversionCounts(), Policy("grow"))
 
 
 def test_counts_fit_into_json():
@@ -135,3 +136,48 @@ def test_counts_fit_into_json():
     data = counts.to_dict()
     assert data["skipped"] == [{"where": "a.jsonl:3", "reason": "no text"}]
     assert list(data["entities"]) == ["a", "b"]
+
+
+DISCONTINUOUS = Span(
+    0, 20, "SIGN", fragments=((0, 4), (14, 20)), id="T1", attributes={"x": [1]}, notes=("why",)
+)
+
+
+@pytest.mark.parametrize(
+    ("policy", "found", "dropped"),
+    [("hull", ["pain in arm and should"], 0), ("longest", ["should"], 0), ("drop", [], 1)],
+)
+def test_discontinuous_entities(nlp, policy, found, dropped):
+    text = "pain in arm and should"
+    span = Span(0, 22, "SIGN", fragments=((0, 4), (16, 22)))
+    counts = ConversionCounts()
+    doc = to_doc(Record(text, spans=[span]), nlp, counts, Policy(discontinuous=policy))
+    assert [ent.text for ent in doc.ents] == found
+    assert (counts.discontinuous, counts.dropped) == (1, dropped)
+    # Whatever the Doc can hold, the source is not lost.
+    assert to_record(through_docbin(doc, nlp.vocab)).spans == [span]
+    with pytest.raises(ClintlError, match=r"CL141.*discontinuous.*hull, longest, drop"):
+        Policy(discontinuous="all")
+
+
+def test_a_doc_gives_its_record_back(nlp):
+    record = Record(
+        "pain in arm, no shoulder. Fever",
+        cats={"a/b": 1.0},
+        spans=[DISCONTINUOUS, Span(5, 11, "PART"), Span(8, 9, "LETTER"), Span(26, 31, "SIGN")],
+        meta={"patient": "p1"},
+        id="n1",
+    )
+    doc = through_docbin(to_doc(record, nlp, ConversionCounts()), nlp.vocab)
+    again = to_record(doc)
+    assert (again.text, again.cats, again.spans) == (record.text, record.cats, record.spans)
+    assert (again.meta, again.id) == (record.meta, record.id)
+    # New entities win over those of the source.
+    doc.set_ents([doc.char_span(26, 31, label="NEW")])
+    assert to_record(doc).spans == [Span(26, 31, "NEW")]
+    assert to_record(nlp("plain")).spans is None
+
+
+def test_simple_docs_carry_no_second_copy(nlp):
+    doc = to_doc(Record("No fever", spans=[Span(3, 8, "SIGN")]), nlp, ConversionCounts())
+    assert not doc.user_data

@@ -1,0 +1,165 @@
+"""From a Record to a Doc, by a stated policy and with everything counted, and back."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.tokens import Span as DocSpan
+from spacy.util import filter_spans
+
+from ..errors import ClintlError, Errors
+from .records import ConversionCounts, Record, Span
+
+MISALIGNED = ("snap", "drop")
+DISCONTINUOUS = ("hull", "longest", "drop")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What becomes of entities that do not fit `doc.ents`. Of overlapping ones the longest stays.
+
+    misaligned (str): An entity that misses token borders: 'snap' grows it to the tokens it
+        touches, 'drop' leaves it out.
+    discontinuous (str): One in several fragments: 'hull' takes all from the first to the last
+        character, 'longest' its longest fragment, 'drop' leaves it out.
+    RAISES (ClintlError): An unknown policy.
+    """
+
+    misaligned: str = "snap"
+    discontinuous: str = "hull"
+
+    def __post_init__(self) -> None:
+        for option, known in (("misaligned", MISALIGNED), ("discontinuous", DISCONTINUOUS)):
+            value = getattr(self, option)
+            if value not in known:
+                raise ClintlError(
+                    Errors.CL141.format(policy=value, option=option, known=", ".join(known))
+                )
+
+
+DEFAULT_POLICY = Policy()
+
+
+def to_doc(
+    record: Record, nlp: Language, counts: ConversionCounts, policy: Policy = DEFAULT_POLICY
+) -> Doc:
+    """Make a Doc of a record.
+
+    Entities are set where the record is annotated for them and stay missing (no ENT_IOB) where it
+    is not. The record's id and meta lie in `doc.user_data["id"]` and `doc.user_data["meta"]`; the
+    entities as the source gave them lie in `doc.user_data["spans"]` where `doc.ents` cannot hold
+    all of them, or not all that is said of them.
+
+    record (Record): The annotated text.
+    nlp (Language): Gives the vocabulary, and the tokenizer for records without tokens.
+    counts (ConversionCounts): Counts what is kept, changed and lost.
+    policy (Policy): What becomes of entities that do not fit.
+    RETURNS (Doc): The annotated document.
+    RAISES (ClintlError): An offset outside the text.
+    """
+    if record.tokens is None:
+        # The tokenizer, not make_doc: this is no place for the length limit of a parser.
+        doc = nlp.tokenizer(record.text)
+    else:
+        starts: list[bool | int | None] | None = None
+        if record.sentences is not None:
+            first = set(record.sentences)
+            starts = [i in first for i in range(len(record.tokens))]
+        doc = Doc(nlp.vocab, words=record.tokens, spaces=record.spaces, sent_starts=starts)
+    if record.spans is not None:
+        ents = _entities(doc, record, counts, policy)
+        doc.set_ents(ents, default="outside")
+        counts.documents_with_entities_annotated += 1
+        counts.entities.update(ent.label_ for ent in doc.ents)
+        held = {(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents}
+        if any(not s.bare or (s.start, s.end, s.label) not in held for s in record.spans):
+            doc.user_data["spans"] = {
+                "source": [span.to_dict() for span in record.spans],
+                "ents": [[ent.start, ent.end, ent.label_] for ent in doc.ents],
+            }
+    if record.cats is not None:
+        doc.cats = {key: float(value) for key, value in record.cats.items()}
+        counts.documents_with_categories_annotated += 1
+        counts.categories.update(key for key, value in doc.cats.items() if value >= 0.5)
+    if record.id:
+        doc.user_data["id"] = record.id
+    if record.meta:
+        doc.user_data["meta"] = dict(record.meta)
+    counts.documents += 1
+    counts.tokens += len(doc)
+    counts.repaired += record.repaired
+    return doc
+
+
+def to_record(doc: Doc, where: str = "") -> Record:
+    """Make a record of a Doc, with the entities of its source unless `doc.ents` has changed since.
+
+    doc (Doc): A document, from `to_doc` or any other.
+    where (str): File and place, for messages.
+    RETURNS (Record): What the document holds.
+    """
+    tokens = [token.text for token in doc]
+    spaces = None if doc.has_unknown_spaces else [bool(token.whitespace_) for token in doc]
+    text = " ".join(tokens) if spaces is None else doc.text
+    sentences = None
+    if doc.has_annotation("SENT_START"):
+        sentences = [token.i for token in doc if token.is_sent_start]
+    return Record(
+        text=text,
+        cats=dict(doc.cats) or None,
+        spans=_spans(doc),
+        tokens=tokens,
+        spaces=spaces,
+        sentences=sentences,
+        meta=dict(doc.user_data.get("meta") or {}),
+        where=where,
+        id=str(doc.user_data.get("id") or ""),
+    )
+
+
+def _spans(doc: Doc) -> list[Span] | None:
+    if not doc.has_annotation("ENT_IOB"):
+        return None
+    kept: dict[str, Any] = doc.user_data.get("spans") or {}
+    ents = [[ent.start, ent.end, ent.label_] for ent in doc.ents]
+    if kept.get("ents") == ents:
+        return [Span.from_dict(data) for data in kept["source"]]
+    return [Span(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents]
+
+
+def _entities(doc: Doc, record: Record, counts: ConversionCounts, policy: Policy) -> list[DocSpan]:
+    found = []
+    for span in record.spans or []:
+        start, end = span.start, span.end
+        if not 0 <= start <= end <= len(record.text):
+            raise ClintlError(
+                Errors.CL142.format(where=record.where, start=start, end=end, n=len(record.text))
+            )
+        if span.fragments:
+            counts.discontinuous += 1
+            if policy.discontinuous == "drop":
+                counts.dropped += 1
+                continue
+            if policy.discontinuous == "longest":
+                start, end = max(span.fragments, key=lambda part: part[1] - part[0])
+        content = record.text[start:end]
+        left = len(content) - len(content.lstrip())
+        right = len(content) - len(content.rstrip())
+        if left == len(content):
+            counts.dropped += 1
+            continue
+        if left or right:
+            counts.trimmed += 1
+            start, end = start + left, end - right
+        ent = doc.char_span(start, end, label=span.label)
+        if ent is None and policy.misaligned == "snap":
+            ent = doc.char_span(start, end, label=span.label, alignment_mode="expand")
+            counts.snapped += ent is not None
+        if ent is None:
+            counts.dropped += 1
+        else:
+            found.append(ent)
+    kept = filter_spans(found)
+    counts.overlapping += len(found) - len(kept)
+    return kept
