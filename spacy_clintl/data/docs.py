@@ -112,7 +112,7 @@ def to_record(doc: Doc, where: str = "") -> Record:
         tokens=tokens,
         spaces=spaces,
         sentences=sentences,
-        meta=dict(doc.user_data.get("meta") or {}),
+        meta=_plain(doc.user_data.get("meta") or {}),
         where=where,
         id=str(doc.user_data.get("id") or ""),
     )
@@ -121,11 +121,20 @@ def to_record(doc: Doc, where: str = "") -> Record:
 def _spans(doc: Doc) -> list[Span] | None:
     if not doc.has_annotation("ENT_IOB"):
         return None
-    kept: dict[str, Any] = doc.user_data.get("spans") or {}
+    kept: dict[str, Any] = _plain(doc.user_data.get("spans") or {})
     ents = [[ent.start, ent.end, ent.label_] for ent in doc.ents]
     if kept.get("ents") == ents:
         return [Span.from_dict(data) for data in kept["source"]]
     return [Span(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents]
+
+
+def _plain(value: Any) -> Any:
+    """Make lists of tuples: a DocBin turns the one into the other."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
 
 
 def _entities(doc: Doc, record: Record, counts: ConversionCounts, policy: Policy) -> list[DocSpan]:
