@@ -71,6 +71,17 @@ class Errors(metaclass=ErrorsWithCodes):
     CL160 = "The corpus has no paths. List .spacy files under 'paths' in [corpora]."
     CL161 = "{path} holds no .spacy files. Make some with 'python -m spacy clintl convert'."
 
+    CL162 = (
+        "{parts} is no split. Name at least two parts with shares above 0, such as "
+        "train=0.8,dev=0.1,test=0.1, or at least two folds."
+    )
+    CL163 = (
+        "No document in {path} has the group '{group}'. Keys that documents have: {known}. Choose "
+        "one of them, or leave --group out."
+    )
+    CL164 = "{path} has {n} groups, too few for {parts} parts. Ask for fewer parts."
+    CL165 = "Part '{part}' of the split would be empty. Give it a greater share."
+
     # 2xx: encoder folders
     CL200 = (
         "{path} is not an encoder folder: it has no {missing}. Make one with "

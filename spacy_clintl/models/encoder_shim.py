@@ -18,7 +18,7 @@ from torch.utils.checkpoint import checkpoint
 from ..errors import ClintlError, Errors
 from .encoder import Encoder
 from .freezing import apply_freezing, rate_of
-from .packing import pack_by_length
+from .packing import pack_by_length, padded_shape
 from .precision import autocast_dtype
 from .windows import SpecialPieces
 
@@ -125,12 +125,15 @@ class EncoderShim(PyTorchShim):
         return self._model(input_ids=ids, attention_mask=mask).last_hidden_state
 
     def _pad(self, windows: list[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
-        longest = max(map(len, windows))
-        pad = self._model.config.pad_token_id or 0
-        ids = np.full((len(windows), longest), pad, dtype="int64")
-        for row, window in enumerate(windows):
-            ids[row, : len(window)] = window
+        assert self.encoder is not None
         lengths = np.array([len(window) for window in windows])
+        rows, longest = padded_shape(lengths.tolist(), self.encoder.max_pieces)
+        ids = np.full((rows, longest), self._model.config.pad_token_id or 0, dtype="int64")
+        for row in range(rows):
+            # A spare row repeats the last: attention to nothing at all is not a number.
+            window = windows[min(row, len(windows) - 1)]
+            ids[row, : len(window)] = window
+        lengths = np.pad(lengths, (0, rows - len(windows)), mode="edge")
         mask = (np.arange(longest) < lengths[:, None]).astype("int64")
         return torch.from_numpy(ids).to(self.device), torch.from_numpy(mask).to(self.device)
 

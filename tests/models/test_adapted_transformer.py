@@ -11,7 +11,7 @@ from spacy_clintl.errors import ClintlError
 from spacy_clintl.models.adapted_transformer import adapted_transformer_v1
 from spacy_clintl.models.freezing import is_trained
 from spacy_clintl.models.iob import decode
-from spacy_clintl.models.packing import pack_by_length
+from spacy_clintl.models.packing import pack_by_length, padded_shape
 from spacy_clintl.models.windows import window_starts
 from tests.encoders import BUILDERS, SENTENCES, make_wordpiece_bert
 
@@ -184,6 +184,33 @@ def test_packs_keep_to_the_budget():
     assert sorted(i for pack in packs for i in pack) == list(range(6))
     for pack in packs:
         assert len(pack) == 1 or len(pack) * max(lengths[i] for i in pack) <= 100
+
+
+def test_sub_batches_have_few_shapes_and_keep_to_the_budget():
+    rng = np.random.default_rng(0)
+    shapes = set()
+    for _ in range(200):
+        lengths = rng.integers(1, 513, size=rng.integers(1, 200)).tolist()
+        for pack in pack_by_length(lengths, 2048):
+            rows, length = padded_shape([lengths[i] for i in pack], 512)
+            assert rows >= len(pack)
+            assert max(lengths[i] for i in pack) <= length <= 512
+            assert rows * length <= 2048
+            shapes.add((rows, length))
+    assert len(shapes) < 512
+    # A limit that is no multiple of the step, and a sequence beyond it.
+    assert padded_shape([509], 510) == (1, 510)
+    assert padded_shape([511], 510) == (1, 511)
+
+
+def test_spare_rows_change_nothing(bert):
+    model = build(bert)
+    docs = docs_of([" ".join(SENTENCES[:1]) + " x" * i for i in range(11)])
+    together = model.predict(docs).doc_data
+    for doc, data in zip(docs, together, strict=True):
+        [alone] = model.predict([doc]).doc_data
+        expected = alone.model_output.last_hidden_state
+        np.testing.assert_allclose(data.model_output.last_hidden_state, expected, atol=1e-5)
 
 
 def test_decoded_tags_are_the_best_valid_ones():
