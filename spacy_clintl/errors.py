@@ -68,6 +68,12 @@ class Errors(metaclass=ErrorsWithCodes):
         "Write it in another format, or leave it out."
     )
 
+    CL156 = (
+        "temperature is {temperature}, but must be at least 1, or null for one corpus after the "
+        "other."
+    )
+    CL157 = "{path} is listed twice under 'paths' in [corpora]. List it once."
+    CL158 = "There is a limit for a corpus '{name}', which is not among: {known}."
     CL160 = "The corpus has no paths. List .spacy files under 'paths' in [corpora]."
     CL161 = "{path} holds no .spacy files. Make some with 'python -m spacy clintl convert'."
 
@@ -81,6 +87,13 @@ class Errors(metaclass=ErrorsWithCodes):
     )
     CL164 = "{path} has {n} groups, too few for {parts} parts. Ask for fewer parts."
     CL165 = "Part '{part}' of the split would be empty. Give it a greater share."
+
+    CL166 = "{option} is {value}, but must be above 0 and at most 1."
+    CL167 = (
+        "The library {library} is not installed. Install it with: "
+        "pip install 'spacy-clintl[corpus]'"
+    )
+    CL168 = "{value} names no part. Give .spacy files as PATH or NAME=PATH, each name once."
 
     # 2xx: encoder folders
     CL200 = (
@@ -245,4 +258,11 @@ class Errors(metaclass=ErrorsWithCodes):
     CL527 = (
         "The installed pipeline tried to reach what must not be reached: {violations}. It must "
         "carry all it needs."
+    )
+
+
+class Warnings(metaclass=ErrorsWithCodes):
+    CW160 = (
+        "{n} documents of {max_length} tokens or more have no sentence boundaries and were left "
+        "out of the corpus. Raise max_length, or convert them with sentences."
     )

@@ -16,6 +16,9 @@ from .blocks import Blocks
 
 # Positions in a run are far below this: held-out masks are drawn apart from those in training.
 HELD_OUT_POSITION = 1 << 40
+# oneDNN keeps a compiled kernel for every shape it meets, without end: masked positions are padded
+# to few different numbers.
+ROWS_MULTIPLE = 64
 
 
 def load_masked_lm(folder: str | Path) -> tuple[Any, bool]:
@@ -109,22 +112,28 @@ def masked_lm_loss(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     batch (dict): `input_ids`, `attention_mask`, `labels`, each (blocks, length); -100 is no label.
     RETURNS (torch.Tensor): The mean cross-entropy in nats; 0 without labels.
     """
-    labels = batch["labels"]
-    masked = labels != -100
-    if not masked.any():
+    labels = batch["labels"].flatten()
+    rows = (labels != -100).nonzero().squeeze(1)
+    if not len(rows):
         return 0.0 * sum(p.sum() for p in model.parameters() if p.requires_grad)
+    n_padding = -len(rows) % ROWS_MULTIPLE
+    labels = torch.cat([labels[rows], labels.new_full((n_padding,), -100)])
+    rows = torch.cat([rows, rows.new_zeros(n_padding)])
     inputs = {key: value for key, value in batch.items() if key != "labels"}
-    with _only_rows(model.base_model, masked):
-        return model(**inputs, labels=labels[masked].unsqueeze(0)).loss
+    with _only_rows(model.base_model, rows):
+        return model(**inputs, labels=labels.unsqueeze(0)).loss
 
 
 @contextmanager
 def _only_rows(encoder: torch.nn.Module, rows: torch.Tensor) -> Iterator[None]:
     def gather(module: torch.nn.Module, args: Any, output: Any) -> Any:
         if isinstance(output, tuple):
-            return (output[0][rows].unsqueeze(0), *output[1:])
-        output.last_hidden_state = output.last_hidden_state[rows].unsqueeze(0)
+            return (chosen(output[0]), *output[1:])
+        output.last_hidden_state = chosen(output.last_hidden_state)
         return output
+
+    def chosen(states: torch.Tensor) -> torch.Tensor:
+        return states.flatten(0, 1)[rows].unsqueeze(0)
 
     hook = encoder.register_forward_hook(gather)
     try:

@@ -29,17 +29,32 @@ def iter_docbin(path: str | Path, vocab: Vocab) -> Iterator[Doc]:
     """
     n_docs = 0
     for file in docbin_files(path):
-        try:
-            for doc in DocBin().from_disk(file).get_docs(vocab):
-                n_docs += 1
-                yield doc
-        except Exception as error:
-            # A damaged file can fail anywhere in zlib, msgpack or NumPy.
-            raise ClintlError(
-                Errors.CL151.format(path=file, reason=type(error).__name__)
-            ) from error
+        for doc in iter_file(file, vocab):
+            n_docs += 1
+            yield doc
     if not n_docs:
         raise ClintlError(Errors.CL152.format(path=path))
+
+
+def iter_file(file: Path, vocab: Vocab) -> Iterator[Doc]:
+    """Read the Docs of one .spacy file, which may hold none; else as `iter_docbin`."""
+    try:
+        yield from DocBin().from_disk(file).get_docs(vocab)
+    except Exception as error:
+        # A damaged file can fail anywhere in zlib, msgpack or NumPy.
+        raise ClintlError(Errors.CL151.format(path=file, reason=type(error).__name__)) from error
+
+
+def count_docs(file: Path) -> int:
+    """Count the Docs of one .spacy file that have tokens, without making them.
+
+    file (Path): The file.
+    RAISES (ClintlError): The file cannot be read.
+    """
+    try:
+        return sum(len(tokens) > 0 for tokens in DocBin().from_disk(file).tokens)
+    except Exception as error:
+        raise ClintlError(Errors.CL151.format(path=file, reason=type(error).__name__)) from error
 
 
 def read_docbin(path: str | Path, vocab: Vocab) -> list[Doc]:
