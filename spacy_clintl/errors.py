@@ -93,6 +93,7 @@ class Errors(metaclass=ErrorsWithCodes):
         "The library {library} is not installed. Install it with: "
         "pip install 'spacy-clintl[corpus]'"
     )
+    CL169 = "The chart {path} must be a file whose name ends in {kinds}."
     CL168 = "{value} names no part. Give .spacy files as PATH or NAME=PATH, each name once."
 
     # 2xx: encoder folders

@@ -7,6 +7,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import srsly
 
 
 @contextmanager
@@ -31,6 +34,16 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, data: Any) -> None:
+    """Write data as a JSON file, which appears whole or not at all.
+
+    path (str | Path): The file. Its folder is made if need be.
+    data (Any): What fits into JSON.
+    """
+    with whole_file(path) as temporary:
+        srsly.write_json(temporary, data)
 
 
 @contextmanager

@@ -16,10 +16,11 @@ app = typer.Typer(
 )
 
 
-def command(name: str) -> Callable:
+def command(name: str, of: typer.Typer = app) -> Callable:
     """Register a function as `spacy clintl NAME`; its ClintlErrors end as one line, exit status 1.
 
     name (str): The command's name.
+    of (Typer): The group that it belongs to.
     RETURNS (Callable): A decorator that gives the function back unchanged, so that Python code
         and tests call it directly and see the error itself.
     """
@@ -32,7 +33,7 @@ def command(name: str) -> Callable:
             except ClintlError as error:
                 msg.fail(str(error), exits=1)
 
-        app.command(name)(run)
+        of.command(name)(run)
         return function
 
     return register

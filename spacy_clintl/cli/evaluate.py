@@ -21,14 +21,13 @@ def evaluate_cli(
     ] = None,
 ) -> None:
     """Score a pipeline on annotated data: one table a task, one for entities, words a second."""
-    import srsly
     from spacy.cli._util import setup_gpu
     from wasabi import msg
 
     from ..data.docbin import read_docbin
     from ..evaluation.report import tables
     from ..evaluation.run import evaluate, load_pipeline
-    from ..util import whole_file
+    from ..util import write_json
 
     setup_gpu(gpu_id, silent=True)
     nlp = load_pipeline(pipeline)
@@ -38,8 +37,7 @@ def evaluate_cli(
         aligns = ("l", *("r" for _ in table.header[1:]))
         msg.table(table.rows, header=table.header, aligns=aligns, max_col=100)
     if output is not None:
-        with whole_file(output) as temporary:
-            srsly.write_json(temporary, scores)
+        write_json(output, scores)
     place = f", scores in {output}" if output is not None else ""
     speed = scores.get("speed")
     rate = f" at {speed:,.0f} words/s" if speed else ""

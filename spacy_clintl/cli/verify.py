@@ -28,12 +28,11 @@ def verify_cli(
     ] = None,
 ) -> None:
     """Install a packaged pipeline into a new environment and run it there without a network."""
-    import srsly
     from wasabi import msg
 
     from ..deploy.verify import verify
     from ..errors import ClintlError, Errors
-    from ..util import whole_file
+    from ..util import write_json
 
     # The note is read here: where the pipeline runs, this folder is out of reach.
     if not note.exists():
@@ -64,7 +63,6 @@ def verify_cli(
     ]
     msg.table(rows)
     if output is not None:
-        with whole_file(output) as temporary:
-            srsly.write_json(temporary, result)
+        write_json(output, result)
     place = f", result in {output}" if output is not None else ""
     msg.good(f"{result['name']} {result['version']} runs in a new environment{place}")

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import spacy
-import srsly
 from spacy.language import Language
 from spacy.vocab import Vocab
 
 from ..errors import ClintlError, Errors
-from ..util import whole_file
+from ..util import write_json
 from .docbin import docbin_writer, iter_docbin
 from .docs import DEFAULT_POLICY, Policy, to_doc, to_record
 from .formats import check_options, get_reader, get_writer
@@ -85,8 +84,7 @@ def convert(
             **vars(policy),
             **counts.to_dict(),
         }
-        with whole_file(report) as temporary:
-            srsly.write_json(temporary, data)
+        write_json(report, data)
     return counts
 
 

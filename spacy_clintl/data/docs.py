@@ -41,6 +41,11 @@ class Policy:
 DEFAULT_POLICY = Policy()
 
 
+def has_entities(doc: Doc) -> bool:
+    """RETURNS (bool): Whether a Doc is annotated for entities; without tokens it is not."""
+    return len(doc) > 0 and doc.has_annotation("ENT_IOB")
+
+
 def to_doc(
     record: Record, nlp: Language, counts: ConversionCounts, policy: Policy = DEFAULT_POLICY
 ) -> Doc:

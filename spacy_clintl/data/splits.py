@@ -14,6 +14,7 @@ from spacy.vocab import Vocab
 from ..errors import ClintlError, Errors
 from ..util import whole_folder
 from .docbin import docbin_writer, iter_docbin
+from .docs import has_entities
 
 
 @dataclass
@@ -67,7 +68,7 @@ def split_corpus(
     if len(parts) < 2 or any(share <= 0 for share in parts.values()):
         raise ClintlError(Errors.CL162.format(parts=dict(parts)))
     names = list(parts)
-    assigned, ungrouped = _assign_documents(source, list(parts.values()), group, seed)
+    assigned, ungrouped = _assign_documents(source, parts, group, seed)
     files = {name: [i] for i, name in enumerate(names)}
     return _write(source, Path(target), assigned, files, group, ungrouped)
 
@@ -84,7 +85,8 @@ def fold_corpus(
     """
     if k < 2:
         raise ClintlError(Errors.CL162.format(parts=f"{k} folds"))
-    assigned, ungrouped = _assign_documents(source, [1 / k] * k, group, seed)
+    shares = {f"fold-{i}/test": 1 / k for i in range(k)}
+    assigned, ungrouped = _assign_documents(source, shares, group, seed)
     files = {}
     for i in range(k):
         files[f"fold-{i}/train"] = [j for j in range(k) if j != i]
@@ -101,7 +103,7 @@ def labels_of(doc: Doc) -> set[str]:
     """
     labels = {key for key, value in doc.cats.items() if value >= 0.5}
     labels |= {f"({key.partition('/')[0]})" for key in doc.cats}
-    if doc.has_annotation("ENT_IOB"):
+    if has_entities(doc):
         labels |= {ent.label_ for ent in doc.ents} | {"(entities)"}
     return labels
 
@@ -163,7 +165,7 @@ def stratify(
 
 
 def _assign_documents(
-    source: str | Path, shares: list[float], group: str | None, seed: int
+    source: str | Path, shares: Mapping[str, float], group: str | None, seed: int
 ) -> tuple[list[int], int]:
     """Return the part of each document, and how many documents lack the group's key."""
     index: dict[str, int] = {}
@@ -188,7 +190,10 @@ def _assign_documents(
         raise ClintlError(Errors.CL163.format(path=source, group=group, known=known))
     if len(sizes) < len(shares):
         raise ClintlError(Errors.CL164.format(path=source, n=len(sizes), parts=len(shares)))
-    part = stratify(labels, sizes, shares, seed)
+    part = stratify(labels, sizes, list(shares.values()), seed)
+    for i, name in enumerate(shares):
+        if i not in part:
+            raise ClintlError(Errors.CL165.format(part=name))
     return [part[number] for number in group_of_doc], 0 if group is None else ungrouped
 
 
@@ -218,6 +223,4 @@ def _write(
                     writers[name](doc)
     for name, part in parts.items():
         part.groups = len(groups[name])
-        if not part.documents:
-            raise ClintlError(Errors.CL165.format(part=name))
     return Split(parts, ungrouped)

@@ -1,0 +1,178 @@
+"""Texts that occur twice: the same, nearly the same (MinHash), or within a longer one."""
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ClintlError, Errors
+
+WORD = re.compile(r"\w+")
+# Both 'pain .' and 'pain.' end a sentence: tokenized and running text are cut alike.
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\s*\n\s*")
+# Word 3-shingles: two texts that share four fifths of theirs differ by a word here and there.
+SHINGLE = 3
+PERMUTATIONS = 128
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text to compare.
+
+    part (str): The split or collection it belongs to.
+    name (str): What names it in a report.
+    text (str): The text.
+    """
+
+    part: str
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two texts that share most of what they hold.
+
+    kind (str): 'same text', 'near duplicate' or 'contained'.
+    part_a (str), a (str): The part and the name of the one that came first.
+    part_b (str), b (str): Those of the other.
+    """
+
+    kind: str
+    part_a: str
+    a: str
+    part_b: str
+    b: str
+
+
+class TwinIndex:
+    """Finds texts that are the same or nearly so. Holds hashes, no texts.
+
+    Case, punctuation and white space do not count.
+
+    threshold (float): The least Jaccard similarity of the sets of word 3-shingles that makes a
+        near duplicate, above 0 and at most 1; it is estimated (Broder 1997).
+    min_words (int): Shorter texts are passed over: 'METHODS :' is no leak.
+    RAISES (ClintlError): datasketch is not installed, or the threshold makes no sense.
+    """
+
+    def __init__(self, threshold: float = 0.8, min_words: int = 8) -> None:
+        if not 0 < threshold <= 1:
+            raise ClintlError(Errors.CL166.format(option="--threshold", value=threshold))
+        try:
+            from datasketch import MinHashLSH
+        except ImportError as error:
+            raise ClintlError(Errors.CL167.format(library="datasketch")) from error
+        self.threshold = threshold
+        self.min_words = min_words
+        # Candidates alone: the index is not made for thresholds close to 1.
+        self._index = MinHashLSH(threshold=min(threshold, 0.9), num_perm=PERMUTATIONS)
+        self._sketches: dict[bytes, Any] = {}
+        # The first text of each part by what it says.
+        self._names: dict[bytes, dict[str, str]] = defaultdict(dict)
+
+    def add(self, text: Text) -> list[Pair]:
+        """Compare a text with those added before, then add it.
+
+        RETURNS (list[Pair]): Its twins, of equal texts the first one in each part.
+        """
+        return self._compare(text, keep=True)
+
+    def compare(self, text: Text) -> list[Pair]:
+        """Compare a text with those that were added, as `add`; memory does not grow."""
+        return self._compare(text, keep=False)
+
+    def _compare(self, text: Text, keep: bool) -> list[Pair]:
+        words = WORD.findall(text.text.casefold())
+        if len(words) < self.min_words:
+            return []
+        digest = _hash(words)
+        known = digest in self._names
+        kinds = dict.fromkeys([digest] if known else [], "same text")
+        sketch = self._sketches.get(digest) or _sketch(words)
+        for other in self._index.query(sketch):
+            if other != digest and sketch.jaccard(self._sketches[other]) >= self.threshold:
+                kinds[other] = "near duplicate"
+        pairs = [
+            Pair(kind, part, name, text.part, text.name)
+            for other, kind in kinds.items()
+            for part, name in self._names[other].items()
+        ]
+        if keep:
+            self._names[digest].setdefault(text.part, text.name)
+            if not known:
+                self._sketches[digest] = sketch
+                self._index.insert(digest, sketch)
+        return pairs
+
+
+class SentenceIndex:
+    """Finds texts whose sentences occur in other, perhaps much longer texts.
+
+    Labelled corpora often hold single sentences or sections of the notes that a pile of raw text
+    holds as a whole; whole texts are then not alike. Holds hashes of the labelled texts alone.
+
+    threshold (float): The least share of a text's words in sentences that were met.
+    min_words (int): Shorter sentences are passed over.
+    """
+
+    def __init__(self, threshold: float = 0.8, min_words: int = 8) -> None:
+        self.threshold = threshold
+        self.min_words = min_words
+        self._texts: list[tuple[str, str, int]] = []
+        self._holders: dict[bytes, list[tuple[int, int]]] = defaultdict(list)
+        self._met: dict[bytes, str] = {}
+
+    def add(self, text: Text) -> None:
+        """Add a text to look for."""
+        number, total = len(self._texts), 0
+        for digest, n_words in set(self._sentences(text.text)):
+            self._holders[digest].append((number, n_words))
+            total += n_words
+        self._texts.append((text.part, text.name, total))
+
+    def look_in(self, text: Text) -> None:
+        """Look for the texts that were added in another."""
+        for digest, _ in self._sentences(text.text):
+            if digest in self._holders:
+                self._met.setdefault(digest, text.name)
+
+    def found(self, part: str) -> Iterator[Pair]:
+        """Yield the texts that were found, with the first text that holds a sentence of each.
+
+        part (str): What the texts that were looked in are called together.
+        """
+        words_met: dict[int, int] = defaultdict(int)
+        first: dict[int, str] = {}
+        for digest, name in self._met.items():
+            for number, n_words in self._holders[digest]:
+                words_met[number] += n_words
+                first.setdefault(number, name)
+        for number in sorted(words_met):
+            own_part, own_name, total = self._texts[number]
+            if words_met[number] >= self.threshold * total:
+                yield Pair("contained", own_part, own_name, part, first[number])
+
+    def _sentences(self, text: str) -> Iterator[tuple[bytes, int]]:
+        for sentence in SENTENCE_END.split(text):
+            words = WORD.findall(sentence.casefold())
+            if len(words) >= self.min_words:
+                yield _hash(words), len(words)
+
+
+def _hash(words: list[str]) -> bytes:
+    return hashlib.blake2b(
+        " ".join(words).encode("utf-8", "surrogatepass"), digest_size=16
+    ).digest()
+
+
+def _sketch(words: list[str]) -> Any:
+    from datasketch import MinHash
+
+    sketch = MinHash(num_perm=PERMUTATIONS)
+    starts = range(max(1, len(words) - SHINGLE + 1))
+    shingles = {" ".join(words[i : i + SHINGLE]) for i in starts}
+    sketch.update_batch([shingle.encode("utf-8", "surrogatepass") for shingle in shingles])
+    return sketch
