@@ -95,6 +95,11 @@ class Errors(metaclass=ErrorsWithCodes):
     )
     CL169 = "The chart {path} must be a file whose name ends in {kinds}."
     CL168 = "{value} names no part. Give .spacy files as PATH or NAME=PATH, each name once."
+    # files of other tools
+    CL170 = (
+        "The label '{label}' cannot be written in the format brat, whose types are one word. "
+        "Rename it, or write another format."
+    )
 
     # 2xx: encoder folders
     CL200 = (

@@ -5,6 +5,21 @@ import pytest
 from tests.data.fuzz import survives
 
 GOOD = {
+    "brat": {
+        "a.txt": b"No severe chest\npain, no fever.\n",
+        "a.ann": b"T1\tSIGN 10 15;16 20\tchest pain\nA1\tNegation T1\nM2\tSure T1 low\n"
+        b"#1\tAnnotatorNotes T1\tsaid so\nN1\tReference T1 X:1\tpain\nT2\tDrug 0 2;25 30\t"
+        b"No fever\nR1\tof Arg1:T1 Arg2:T2\nE1\tSIGN:T1 Of:T2\n*\tEquiv T1 T2\n",
+        "b.txt": b"Fever.",
+        "b.a1": b"T1\tSIGN 0 5\tFever\n",
+        "c.txt": b"Fever.",
+    },
+    "i2b2": {
+        "a.txt": b"No severe chest pain .\n\nGiven aspirin\n",
+        "a.con": b'c="severe chest pain" 1:1 1:3||t="problem"\n'
+        b'c="Aspirin" 3:1 3:1||t="treatment"\n',
+        "a.ast": b'c="severe chest pain" 1:1 1:3||t="problem"||a="absent"\n',
+    },
     "iob": {
         "a.iob": b"-DOCSTART-\tO\n\nNo\tO\nsevere\tB-SIGN\nfever\tI-SIGN\n\nTook\tO\n5\tB-DOSE\n"
     },
