@@ -99,6 +99,14 @@ class Errors(metaclass=ErrorsWithCodes):
     CL170 = (
         "The label '{label}' cannot be written in the format brat, whose types are one word. "
         "Rename it, or write another format."
+    # annotation formats
+    CL175 = (
+        "{path} declares XML entities, which are never resolved, for safety. Write the file again "
+        "without them."
+    )
+    CL176 = (
+        "{path} holds no annotation of the types {types}. Types of annotations there: {found}. "
+        "Choose some of them with --types."
     )
 
     # 2xx: encoder folders

@@ -28,6 +28,16 @@ GOOD = {
         b'[{"start": 3, "end": 8, "label": "SIGN", "fragments": [[3, 4], [6, 8]]}]}\n'
         b'{"text": "a b", "tokens": ["a", "b"], "spaces": [true, false], "sentences": [0]}\n'
     },
+    "xmi": {
+        "a.xmi": b'<?xml version="1.0" encoding="UTF-8"?><xmi:XMI '
+        b'xmlns:xmi="http://www.omg.org/XMI" xmlns:cas="http:///uima/cas.ecore" '
+        b'xmlns:c="http:///webanno/custom.ecore" xmlns:s="http:///de/tudarmstadt/ukp/dkpro/core/'
+        b'api/segmentation/type.ecore"><s:Token xmi:id="2" sofa="1" begin="0" end="2"/>'
+        b'<s:Sentence xmi:id="3" sofa="1" begin="0" end="9"/><c:CLINENTITY xmi:id="4" sofa="1" '
+        b'begin="4" end="9" entityID="C1"/><c:META sofa="1" begin="0" end="0" k="v"/>'
+        b'<cas:Sofa xmi:id="1" sofaID="x" sofaString="No &#10;fever \xf0\x9f\xa4\x95."/>'
+        b'<cas:View sofa="1" members="2 3 4"/></xmi:XMI>'
+    },
     "table": {"a.csv": b'id,text,label\n1,"No, fever",a\n2,"Said ""ouch""",b\n'},
 }
 
