@@ -23,6 +23,11 @@ GOOD = {
     "iob": {
         "a.iob": b"-DOCSTART-\tO\n\nNo\tO\nsevere\tB-SIGN\nfever\tI-SIGN\n\nTook\tO\n5\tB-DOSE\n"
     },
+    "pubtator": {
+        "a.txt": b"17|t|Renal and hepatic pain\n17|a|No \xf0\x9f\xa4\x95 fever.\n17\t0\t22\t"
+        b"Renal and hepatic pain\tDisease\tD1|D2\trenal pain|hepatic pain\n17\t28\t33\tfever\t"
+        b"Disease\tD3\n17\tCID\tD1\tD3\n\n18|t|Cough\n18\t0\t5\tCough\tDisease\n"
+    },
     "records": {
         "a.jsonl": b'{"id": "1", "text": "No fever.", "cats": {"a/b": 1, "a/c": 0}, "spans": '
         b'[{"start": 3, "end": 8, "label": "SIGN", "fragments": [[3, 4], [6, 8]]}]}\n'
