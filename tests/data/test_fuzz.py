@@ -19,6 +19,18 @@ GOOD = {
         "a.con": b'c="severe chest pain" 1:1 1:3||t="problem"\n'
         b'c="Aspirin" 3:1 3:1||t="treatment"\n',
         "a.ast": b'c="severe chest pain" 1:1 1:3||t="problem"||a="absent"\n',
+    "bioc": {
+        "a.xml": b'<?xml version="1.0" encoding="UTF-8"?><!DOCTYPE collection SYSTEM "BioC.dtd">'
+        b"<collection><source>s</source><date/><key/><document><id>1</id><passage><infon "
+        b'key="type">title</infon><offset>0</offset><text>No fever</text><annotation id="T1">'
+        b'<infon key="type">SIGN</infon><location offset="0" length="2"/><location offset="3" '
+        b'length="5"/><text>No fever</text></annotation></passage><relation id="R1"><node '
+        b'refid="T1" role="x"/></relation></document></collection>',
+        "b.json": b'{"source": "s", "documents": [{"id": "2", "infons": {}, "passages": [{"offset":'
+        b' 0, "text": "Pain \xf0\x9f\xa4\x95.", "annotations": []}, {"offset": 8, "sentences": '
+        b'[{"offset": 8, "text": "Cough.", "annotations": [{"id": "1", "infons": {"type": "SIGN", '
+        b'"n": 1.5}, "text": "Cough", "locations": [{"offset": 8, "length": 5}]}]}]}]}]}',
+        "c.jsonl": b'{"_id": "3", "passages": [{"offset": 0, "text": "x \\u2028 y"}]}\n',
     },
     "iob": {
         "a.iob": b"-DOCSTART-\tO\n\nNo\tO\nsevere\tB-SIGN\nfever\tI-SIGN\n\nTook\tO\n5\tB-DOSE\n"

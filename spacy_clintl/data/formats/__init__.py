@@ -10,6 +10,7 @@ def read_mine(paths, counts, *, an_option="default"):
 from . import brat, i2b2, interchange, iob, table  # noqa: F401
 from . import interchange, iob, table, xmi  # noqa: F401
 from . import interchange, iob, pubtator, table, xmi  # noqa: F401
+from . import bioc, interchange, iob, pubtator, table, xmi  # noqa: F401
 from .registry import Reader, Writer, check_options, formats, get_reader, get_writer, writers
 
 __all__ = ["Reader", "Writer", "check_options", "formats", "get_reader", "get_writer", "writers"]
