@@ -106,7 +106,7 @@ class Errors(metaclass=ErrorsWithCodes):
     )
     CL176 = (
         "{path} holds no annotation of the types {types}. Types of annotations there: {found}. "
-        "Choose some of them with --types."
+        "Choose some of them with --option types=NAME,NAME:FEATURE."
     )
 
     # 2xx: encoder folders
