@@ -99,7 +99,7 @@ class Errors(metaclass=ErrorsWithCodes):
     CL170 = (
         "The label '{label}' cannot be written in the format brat, whose types are one word. "
         "Rename it, or write another format."
-    # annotation formats
+    )
     CL175 = (
         "{path} declares XML entities, which are never resolved, for safety. Write the file again "
         "without them."

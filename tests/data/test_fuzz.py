@@ -19,6 +19,7 @@ GOOD = {
         "a.con": b'c="severe chest pain" 1:1 1:3||t="problem"\n'
         b'c="Aspirin" 3:1 3:1||t="treatment"\n',
         "a.ast": b'c="severe chest pain" 1:1 1:3||t="problem"||a="absent"\n',
+    },
     "bioc": {
         "a.xml": b'<?xml version="1.0" encoding="UTF-8"?><!DOCTYPE collection SYSTEM "BioC.dtd">'
         b"<collection><source>s</source><date/><key/><document><id>1</id><passage><infon "

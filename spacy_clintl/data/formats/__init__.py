@@ -7,10 +7,16 @@ def read_mine(paths, counts, *, an_option="default"):
 """
 
 # Importing a module registers its reader.
-from . import brat, i2b2, interchange, iob, table  # noqa: F401
-from . import interchange, iob, table, xmi  # noqa: F401
-from . import interchange, iob, pubtator, table, xmi  # noqa: F401
-from . import bioc, interchange, iob, pubtator, table, xmi  # noqa: F401
+from . import (  # noqa: F401
+    bioc,
+    brat,
+    i2b2,
+    interchange,
+    iob,
+    pubtator,
+    table,
+    xmi,
+)
 from .registry import Reader, Writer, check_options, formats, get_reader, get_writer, writers
 
 __all__ = ["Reader", "Writer", "check_options", "formats", "get_reader", "get_writer", "writers"]
