@@ -246,6 +246,14 @@ def test_broken_files_are_errors(tmp_path, name, content, message):
     assert "secret" not in str(caught.value)
 
 
+def test_deep_xml_is_skipped(tmp_path):
+    deep = "<sentence>" * 100_000 + "</sentence>" * 100_000
+    content = XML.replace("<passage>", f"<passage>{deep}", 1)
+    [record], counts = read(tmp_path / "a.xml", content)
+    assert record.id == "18"
+    assert counts.skipped == [(f"{tmp_path / 'a.xml'}, document 1", "XML nested too deeply")]
+
+
 def test_what_is_no_bioc_is_passed_over(tmp_path):
     (tmp_path / "README.md").write_text("text")
     (tmp_path / "a.json").write_text("")

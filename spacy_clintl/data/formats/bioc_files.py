@@ -104,7 +104,13 @@ def _from_xml(
     for element in elements:
         if element.tag == "document":
             n += 1
-            yield f"{path}, document {n}", _node(element), around
+            where = f"{path}, document {n}"
+            try:
+                document = _node(element)
+            except RecursionError:
+                counts.skip(where, "XML nested too deeply")
+                continue
+            yield where, document, around
         elif element.tag == "infon":
             around.setdefault("infons", {})[element.get("key", "")] = _text(element)
         else:
