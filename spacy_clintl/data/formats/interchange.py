@@ -18,6 +18,7 @@ from ...errors import ClintlError, Errors
 from ...util import whole_file
 from ..records import ConversionCounts, Record, Span
 from .files import numbered_lines
+from .json_lines import load_object
 from .registry import formats, writers
 
 
@@ -58,12 +59,7 @@ def parse_record(line: str, where: str = "") -> Record:
     RETURNS (Record): The record.
     RAISES (ValueError): What is wrong with the line, in words that do not quote it.
     """
-    try:
-        data = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"invalid JSON ({error.msg}, column {error.colno})") from None
-    if not isinstance(data, dict):
-        raise ValueError("not a JSON object")
+    data = load_object(line)
     text = data.get("text")
     if not isinstance(text, str) or not text.strip():
         raise ValueError("no text")

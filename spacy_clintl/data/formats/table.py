@@ -5,7 +5,6 @@ collected over all files first, or given: training and development data must sha
 """
 
 import csv
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from typing import Any
 from ...errors import ClintlError, Errors
 from ..records import ConversionCounts, Record
 from .files import numbered_lines
+from .json_lines import read_objects
 from .registry import formats
 
 BINARY = {"0": 0.0, "1": 1.0, "0.0": 0.0, "1.0": 1.0, "false": 0.0, "true": 1.0}
@@ -190,25 +190,9 @@ def _rows(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     suffix = Path(path.name.removesuffix(".gz")).suffix
     if suffix in (".jsonl", ".json"):
-        return _json_rows(path, counts)
+        return read_objects(path, counts)
     delimiter = columns.column_delimiter or ("\t" if suffix == ".tsv" else ",")
     return _csv_rows(path, delimiter.replace("\\t", "\t"), counts)
-
-
-def _json_rows(path: Path, counts: ConversionCounts) -> Iterator[tuple[str, dict[str, Any]]]:
-    for number, line in numbered_lines(path):
-        where = f"{path}:{number}"
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            counts.skip(where, f"invalid JSON ({error.msg}, column {error.colno})")
-            continue
-        if isinstance(row, dict):
-            yield where, row
-        else:
-            counts.skip(where, "not a JSON object")
 
 
 def _csv_rows(
