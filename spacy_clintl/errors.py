@@ -108,6 +108,14 @@ class Errors(metaclass=ErrorsWithCodes):
         "{path} holds no annotation of the types {types}. Types of annotations there: {found}. "
         "Choose some of them with --option types=NAME,NAME:FEATURE."
     )
+    CL180 = (
+        "{where}: the tags are numbers. Name the list of what they stand for with --labels O,B-X,… "
+        "or --labels-from."
+    )
+    CL181 = (
+        "Label {number} of {path} is no entity tag (counted from 0). List O, B-LABEL, I-LABEL and "
+        "the like, in the order of their numbers."
+    )
 
     # 2xx: encoder folders
     CL200 = (

@@ -57,6 +57,11 @@ GOOD = {
         b'<cas:View sofa="1" members="2 3 4"/></xmi:XMI>'
     },
     "table": {"a.csv": b'id,text,label\n1,"No, fever",a\n2,"Said ""ouch""",b\n'},
+    "tokens": {
+        "a.jsonl": b'{"id": 1, "tokens": ["No", "it"], "ner_tags": ["O", "B-X"], "doc_id": 3}\n'
+        b'{"tokens": ["x"], "ner_tags": null, "pos": [1]}\n',
+        "b.jsonl": b'{"tokens": ["a", "b", "c"], "ner_tags": ["I-X", "E-X", "S-Y"]}\n',
+    },
 }
 
 

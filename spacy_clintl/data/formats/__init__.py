@@ -15,6 +15,7 @@ from . import (  # noqa: F401
     iob,
     pubtator,
     table,
+    tokens,
     xmi,
 )
 from .registry import Reader, Writer, check_options, formats, get_reader, get_writer, writers
