@@ -116,6 +116,11 @@ class Errors(metaclass=ErrorsWithCodes):
         "Label {number} of {path} is no entity tag (counted from 0). List O, B-LABEL, I-LABEL and "
         "the like, in the order of their numbers."
     )
+    CL182 = (
+        "Some labels are entity tags such as B-X (in the sentence at {tags}), others are plain "
+        "names (in the sentence at {runs}). Check --label-column, or say what they are with "
+        "--option scheme=tags or --option scheme=runs."
+    )
 
     # 2xx: encoder folders
     CL200 = (

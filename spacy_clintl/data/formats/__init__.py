@@ -10,6 +10,7 @@ def read_mine(paths, counts, *, an_option="default"):
 from . import (  # noqa: F401
     bioc,
     brat,
+    crf,
     i2b2,
     interchange,
     iob,
