@@ -121,6 +121,10 @@ class Errors(metaclass=ErrorsWithCodes):
         "names (in the sentence at {runs}). Check --label-column, or say what they are with "
         "--option scheme=tags or --option scheme=runs."
     )
+    CL183 = (
+        "{where} has categories of several tasks ({tasks}), but a Prodigy task holds one. Choose "
+        "one with --task, and write a file a task."
+    )
 
     # 2xx: encoder folders
     CL200 = (
