@@ -5,10 +5,14 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from itertools import chain, repeat
 from pathlib import Path
+from typing import Any
 
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
+from srsly.msgpack import Packer, msgpack_decoders, unpackb
 
 from ..errors import ClintlError, Errors
 from ..util import move_whole_folder
@@ -28,10 +32,24 @@ def iter_docbin(path: str | Path, vocab: Vocab) -> Iterator[Doc]:
     RAISES (ClintlError): The path does not exist, a file cannot be read, or there is no Doc.
     """
     n_docs = 0
+    unpack = _unpacker()
     for file in docbin_files(path):
         for doc in iter_file(file, vocab):
             n_docs += 1
             yield doc
+        try:
+            docs = DocBin().from_disk(file)
+            packed, docs.user_data = docs.user_data, []
+            for doc, data in zip(docs.get_docs(vocab), chain(packed, repeat(None))):
+                if data is not None:
+                    doc.user_data.update(unpack(data))
+                n_docs += 1
+                yield doc
+        except Exception as error:
+            # A damaged file can fail anywhere in zlib, msgpack or NumPy.
+            raise ClintlError(
+                Errors.CL151.format(path=file, reason=type(error).__name__)
+            ) from error
     if not n_docs:
         raise ClintlError(Errors.CL152.format(path=path))
 
@@ -100,13 +118,15 @@ def docbin_writer(
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    docs = DocBin(attrs=ATTRS, store_user_data=True)
+    docs = DocBin(attrs=ATTRS)
     n_tokens = n_files = 0
+    packer = Packer(use_bin_type=True)
 
     def write() -> None:
         nonlocal docs, n_tokens, n_files
+        docs.store_user_data = True
         docs.to_disk(folder / f"part-{n_files:05}.spacy")
-        docs = DocBin(attrs=ATTRS, store_user_data=True)
+        docs = DocBin(attrs=ATTRS)
         n_tokens, n_files = 0, n_files + 1
 
     def add(doc: Doc) -> None:
@@ -114,6 +134,7 @@ def docbin_writer(
         if n_tokens and n_tokens + len(doc) > tokens_a_file:
             write()
         docs.add(doc)
+        docs.user_data.append(packer.pack(doc.user_data))
         n_tokens += len(doc)
 
     try:
@@ -129,3 +150,16 @@ def docbin_writer(
             move_whole_folder(folder, target)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unpacker() -> Callable[[bytes], Any]:
+    """Return what unpacks the user data of Docs.
+
+    spaCy's own way, and its way to pack, looks through all entry points once a Doc, which takes
+    longer than all else that is done to a short one.
+    """
+    hook = None
+    for decoder in msgpack_decoders.get_all().values():
+        hook = partial(decoder, chain=hook)
+    # With any value of `object_pairs_hook` srsly leaves the hooks as they are given.
+    return partial(unpackb, raw=False, use_list=False, object_hook=hook, object_pairs_hook=None)
