@@ -125,6 +125,33 @@ class Errors(metaclass=ErrorsWithCodes):
         "{where} has categories of several tasks ({tasks}), but a Prodigy task holds one. Choose "
         "one with --task, and write a file a task."
     )
+    # tables, pairs, MIMIC
+    CL185 = "{path} has the column '{column}' twice. Rename one of them."
+    CL186 = (
+        "{path} is not text in the encoding '{encoding}' (near line {line} or soon after). Name "
+        "its encoding, such as cp1252, with --option encoding=NAME."
+    )
+    CL187 = "There is no text encoding '{encoding}'. Name one that Python knows, such as cp1252."
+    CL188 = (
+        "{path} is a Parquet file, which needs pyarrow. Install it with "
+        "pip install 'spacy-clintl[formats]'."
+    )
+    CL189 = (
+        "There is no NOTEEVENTS.csv or NOTEEVENTS.csv.gz in {path}. Name the folder that holds it, "
+        "or the file itself."
+    )
+    CL190 = (
+        "{path} has no pair of columns of a known name ({known}). Its columns: {columns}. Name "
+        "both with --option first=NAME and --option second=NAME."
+    )
+    CL191 = (
+        "{path} speaks of trial records, but there is no folder {folder}. Name their folder with "
+        "--option trials=FOLDER."
+    )
+    CL192 = (
+        "{path} is neither JSON lines nor a file of NLI4CT (an object whose values are objects "
+        "with a 'Statement'). Name the right file."
+    )
 
     # 2xx: encoder folders
     CL200 = (

@@ -1,8 +1,20 @@
 """Every reader against mutated inputs; ten thousand of them with --slow."""
 
+import io
+
 import pytest
 
 from tests.data.fuzz import survives
+
+
+def parquet(**columns):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow.parquet import write_table
+
+    file = io.BytesIO()
+    write_table(pyarrow.table(columns), file)
+    return file.getvalue()
+
 
 GOOD = {
     "brat": {
@@ -72,16 +84,47 @@ GOOD = {
         b'{"tokens": ["x"], "ner_tags": null, "pos": [1]}\n',
         "b.jsonl": b'{"tokens": ["a", "b", "c"], "ner_tags": ["I-X", "E-X", "S-Y"]}\n',
     },
+    "table-jsonl": {
+        "a.jsonl": b'{"id": 1, "text": "No fever.", "label": ["a", "b"], "patient": "p"}\n'
+        b'{"text": "Pain \\u00e9", "label": null}\n'
+    },
+    "table-parquet": {"a.parquet": parquet(text=["No fever.", "Pain"], label=["a", None])},
+    "pairs": {
+        "a.jsonl": b'{"sentence1": "No fever.", "sentence2": "He is hot.", "gold_label": "x", '
+        b'"pairID": "1"}\n{"sentence1": "a", "sentence2": "b", "gold_label": "-"}\n',
+        "b.tsv": b"premise\thypothesis\tlabel\nFever.\tHe is hot.\ty\n",
+    },
+    "pairs-nli4ct": {
+        "CT json/NCT00000001.json": b'{"Clinical Trial ID": "NCT00000001", "Results": ["Outcome:", '
+        b'"  12 weeks"], "Eligibility": []}',
+        "train.json": b'{"a-1": {"Type": "Single", "Section_id": "Results", "Primary_id": '
+        b'"NCT00000001", "Statement": "It took weeks.", "Label": "Entailment"},\n"a-2": {"Type": '
+        b'"Comparison", "Section_id": "Results", "Primary_id": "NCT00000001", "Secondary_id": '
+        b'"NCT00000001", "Statement": "Both.", "Label": "Contradiction"}}',
+    },
+    "mimic": {
+        "DIAGNOSES_ICD.csv": b'"ROW_ID","SUBJECT_ID","HADM_ID","SEQ_NUM","ICD9_CODE"\n'
+        b'1,7,70,1,"4019"\n2,7,70,2,"V3001"\n',
+        "NOTEEVENTS.csv": b'"ROW_ID","SUBJECT_ID","HADM_ID","CHARTDATE","CATEGORY","ISERROR","TEXT"'
+        b'\n1,7,70,2101-01-01,"Discharge summary",,"Line one,\nsaid ""two""."\n'
+        b'2,7,71,2101-01-02,"Discharge summary",1,"Wrong."\n',
+    },
+}
+# What stands behind the hyphen of a name tells several inputs of one format apart.
+OPTIONS = {
+    "table-jsonl": {"exclusive": False, "meta_columns": ["patient"]},
+    "mimic": {"level": "code"},
 }
 
 
 @pytest.mark.parametrize("name", sorted(GOOD))
 def test_mutated_inputs(name):
-    survives(name, GOOD[name])
+    survives(name.partition("-")[0], GOOD[name], options=OPTIONS.get(name))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", sorted(GOOD))
 def test_ten_thousand_mutated_inputs(name):
-    survives(name, GOOD[name], examples=10_000)
+    options = OPTIONS.get(name)
+    survives(name.partition("-")[0], GOOD[name], examples=10_000, options=options)

@@ -14,6 +14,8 @@ from . import (  # noqa: F401
     i2b2,
     interchange,
     iob,
+    mimic,
+    pairs,
     prodigy,
     prodigy_writer,
     pubtator,
