@@ -110,6 +110,7 @@ def test_a_format_of_ones_own_with_its_options(tmp_path):
     ("change", "message"),
     [
         ({"format_name": "docx"}, r"CL130.*iob.*records.*table"),
+        ({"format_name": "docx"}, r"CL130.*iob, .*records, .*table"),
         ({"source": "nowhere"}, "CL100"),
         ({"target": "out.json"}, r"CL140.*out.json"),
         ({"lang": "qq"}, r"CL143.*qq"),

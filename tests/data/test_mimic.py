@@ -210,7 +210,7 @@ def test_broken_tables_and_options(folder):
     with pytest.raises(ClintlError, match=r"CL145.*NOTEEVENTS.csv.*'HADM_ID'"):
         read(notes)
     notes.write_text(text + '"2","open\n')
-    [record], counts = read(notes)
+    _, counts = read(notes)
     assert counts.skipped[0][0] == f"{notes}:3"
     for broken in (b"", b"\xff\xfe\x00"):
         notes.write_bytes(broken)
@@ -225,8 +225,11 @@ def test_broken_tables_and_options(folder):
 
 def test_memory_does_not_grow_with_the_notes(tmp_path):
     peaks = []
-    for n in (200, 4000):
-        path = write_notes(tmp_path, *(note(i, i, i, "A line.\n" * 500) for i in range(n)))
+    for n in (100, 1500):
+        path = write_notes(
+            tmp_path,
+            *(note(i, i, i, "A line of a note, of some length.\n" * 100) for i in range(n)),
+        )
         tracemalloc.start()
         assert sum(1 for _ in read_mimic([path], ConversionCounts())) == n
         peaks.append(tracemalloc.get_traced_memory()[1])
