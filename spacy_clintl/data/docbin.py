@@ -32,32 +32,24 @@ def iter_docbin(path: str | Path, vocab: Vocab) -> Iterator[Doc]:
     RAISES (ClintlError): The path does not exist, a file cannot be read, or there is no Doc.
     """
     n_docs = 0
-    unpack = _unpacker()
     for file in docbin_files(path):
         for doc in iter_file(file, vocab):
             n_docs += 1
             yield doc
-        try:
-            docs = DocBin().from_disk(file)
-            packed, docs.user_data = docs.user_data, []
-            for doc, data in zip(docs.get_docs(vocab), chain(packed, repeat(None))):
-                if data is not None:
-                    doc.user_data.update(unpack(data))
-                n_docs += 1
-                yield doc
-        except Exception as error:
-            # A damaged file can fail anywhere in zlib, msgpack or NumPy.
-            raise ClintlError(
-                Errors.CL151.format(path=file, reason=type(error).__name__)
-            ) from error
     if not n_docs:
         raise ClintlError(Errors.CL152.format(path=path))
 
 
 def iter_file(file: Path, vocab: Vocab) -> Iterator[Doc]:
     """Read the Docs of one .spacy file, which may hold none; else as `iter_docbin`."""
+    unpack = _unpacker()
     try:
-        yield from DocBin().from_disk(file).get_docs(vocab)
+        docs = DocBin().from_disk(file)
+        packed, docs.user_data = docs.user_data, []
+        for doc, data in zip(docs.get_docs(vocab), chain(packed, repeat(None))):
+            if data is not None:
+                doc.user_data.update(unpack(data))
+            yield doc
     except Exception as error:
         # A damaged file can fail anywhere in zlib, msgpack or NumPy.
         raise ClintlError(Errors.CL151.format(path=file, reason=type(error).__name__)) from error

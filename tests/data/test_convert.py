@@ -109,7 +109,6 @@ def test_a_format_of_ones_own_with_its_options(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format_name": "docx"}, r"CL130.*iob.*records.*table"),
         ({"format_name": "docx"}, r"CL130.*iob, .*records, .*table"),
         ({"source": "nowhere"}, "CL100"),
         ({"target": "out.json"}, r"CL140.*out.json"),

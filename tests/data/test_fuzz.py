@@ -54,7 +54,8 @@ GOOD = {
     "pubtator": {
         "a.txt": b"17|t|Renal and hepatic pain\n17|a|No \xf0\x9f\xa4\x95 fever.\n17\t0\t22\t"
         b"Renal and hepatic pain\tDisease\tD1|D2\trenal pain|hepatic pain\n17\t28\t33\tfever\t"
-        b"Disease\tD3\n17\tCID\tD1\tD3\n\n18|t|Cough\n18\t0\t5\tCough\tDisease\n"
+        b"Disease\tD3\n17\tCID\tD1\tD3\n\n18|t|Cough\n18\t0\t5\tCough\tDisease\n",
+    },
     "prodigy": {
         "a.jsonl": b'{"text": "No fever", "tokens": [{"text": "No", "start": 0, "end": 2, "id": 0, '
         b'"ws": true}, {"text": "fever", "start": 3, "end": 8, "id": 1, "ws": false}], "spans": '

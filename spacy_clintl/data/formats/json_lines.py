@@ -42,15 +42,18 @@ def load_object(line: str) -> dict[str, Any]:
     return data
 
 
-def read_objects(path: Path, counts: ConversionCounts) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_objects(
+    path: Path, counts: ConversionCounts, encoding: str | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Read a JSONL file, plain or gzipped.
 
     path (Path): The file.
     counts (ConversionCounts): Takes the lines that are no JSON object.
+    encoding (str | None): As in `numbered_lines`.
     YIELDS (tuple[str, dict[str, Any]]): File and line, and the object.
     RAISES (ClintlError): The file cannot be read.
     """
-    for number, line in numbered_lines(path):
+    for number, line in numbered_lines(path, encoding=encoding):
         if not line.strip():
             continue
         where = f"{path}:{number}"

@@ -10,6 +10,7 @@ from typing import Any
 from ...errors import ClintlError, Errors
 from ..records import ConversionCounts
 from .files import numbered_lines
+from .json_lines import read_objects
 
 Row = tuple[str, dict[str, Any]]
 
@@ -88,7 +89,7 @@ def read_rows(
     if kind_of(path) == ".parquet":
         yield from _parquet_rows(path, needed, optional)
     elif kind_of(path) in (".jsonl", ".json"):
-        yield from _json_rows(path, layout, counts)
+        yield from read_objects(path, counts, layout.encoding)
     else:
         yield from _csv_rows(path, layout, counts, needed, optional)
 
@@ -103,7 +104,9 @@ def columns_of(path: Path, layout: Layout) -> list[str]:
         with _ParquetErrors(path) as parquet, parquet.ParquetFile(path) as file:
             return list(file.schema_arrow.names)
     if kind_of(path) in (".jsonl", ".json"):
-        return next((list(row) for _, row in _json_rows(path, layout, ConversionCounts())), [])
+        return next(
+            (list(row) for _, row in read_objects(path, ConversionCounts(), layout.encoding)), []
+        )
     return next((cells for _, cells in _cells(path, layout, ConversionCounts())), [])
 
 
@@ -152,30 +155,6 @@ def check_no_surrogates(data: Any) -> None:
         json.dumps(data, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise BadRow("half a surrogate pair, which is no character") from None
-
-
-def _json_rows(path: Path, layout: Layout, counts: ConversionCounts) -> Iterator[Row]:
-    for number, line in numbered_lines(path, encoding=layout.encoding):
-        where = f"{path}:{number}"
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            if "\\u" in line:
-                check_no_surrogates(row)
-        except json.JSONDecodeError as error:
-            counts.skip(where, f"invalid JSON ({error.msg}, column {error.colno})")
-            continue
-        except (BadRow, ValueError) as error:
-            counts.skip(where, str(error))
-            continue
-        except RecursionError:
-            counts.skip(where, "JSON nested too deep")
-            continue
-        if isinstance(row, dict):
-            yield where, row
-        else:
-            counts.skip(where, "not a JSON object")
 
 
 def _csv_rows(

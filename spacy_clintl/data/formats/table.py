@@ -5,8 +5,6 @@ gzipped. Every text that is annotated gets all labels of its task, 1 or 0, so th
 is collected over all files first, or given: training and development data must share one.
 """
 
-import csv
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +13,6 @@ from typing import Any
 from ...errors import ClintlError, Errors
 from ..records import ConversionCounts, Record
 from .files import numbered_lines
-from .json_lines import read_objects
 from .registry import formats
 from .rows import (
     BadRow,
@@ -291,41 +288,6 @@ def _binary(value: Any) -> float | None:
     return BINARY.get(text)
 
 
-def _rows(
-    path: Path, columns: _Columns, counts: ConversionCounts
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    suffix = Path(path.name.removesuffix(".gz")).suffix
-    if suffix in (".jsonl", ".json"):
-        return read_objects(path, counts)
-    delimiter = columns.column_delimiter or ("\t" if suffix == ".tsv" else ",")
-    return _csv_rows(path, delimiter.replace("\\t", "\t"), counts)
-
-
-def _csv_rows(
-    path: Path, delimiter: str, counts: ConversionCounts
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    # The standard limit of 128 KiB a cell is less than a long stay's notes.
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-    if len(delimiter) != 1:
-        raise ClintlError(
-            Errors.CL133.format(name="table", option="--column-delimiter", value=delimiter)
-        )
-    reader = csv.reader((line for _, line in numbered_lines(path, newline="")), delimiter=delimiter)
-    header: list[str] | None = None
-    line = 1
-    try:
-        for cells in reader:
-            where, line = f"{path}:{line}", reader.line_num + 1
-            if not cells:
-                continue
-            if header is None:
-                header = [name.strip() for name in cells]
-            elif len(cells) != len(header):
-                counts.skip(where, f"{len(cells)} columns, the header has {len(header)}")
-            else:
-                yield where, dict(zip(header, cells))
-    except csv.Error as error:
-        raise ClintlError(Errors.CL136.format(path=path, reason=f"{error}, line {line}")) from error
 def _plain(value: Any) -> Any:
     """Keep what JSON has; of other values (dates, numbers of fixed point) the text."""
     if isinstance(value, dict):
