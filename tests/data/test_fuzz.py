@@ -44,6 +44,7 @@ GOOD = {
         b'[{"offset": 8, "text": "Cough.", "annotations": [{"id": "1", "infons": {"type": "SIGN", '
         b'"n": 1.5}, "text": "Cough", "locations": [{"offset": 8, "length": 5}]}]}]}]}]}',
         "c.jsonl": b'{"_id": "3", "passages": [{"offset": 0, "text": "x \\u2028 y"}]}\n',
+    },
     "crf": {
         "a.tsv": b"Bed\tBED\n4\tBED\n,\tNA\n\nHe\tSEX\nis\tNA\n",
         "b.tsv": b"-DOCSTART- d O\n\nMr x NAME\n. x O\n",
