@@ -113,7 +113,7 @@ def measure_memory(n: int, format_name: str, folder: Path) -> None:
     body.append(("converted", f"{counts.documents:,}", f"{wall:,.0f}", f"{cpu:,.0f}", peak()))
     start = now()
     read = tokens = entities = 0
-    for doc in iter_docbin(folder / "corpus.spacy", Vocab()):
+    for doc in iter_docbin(folder / "corpus.spacy", Vocab(), forget=True):
         read, tokens, entities = read + 1, tokens + len(doc), entities + len(doc.ents)
     if (read, tokens, entities) != (n, counts.tokens, counts.entities.total()):
         msg.fail(f"{read:,} documents came back, with {entities:,} entities", exits=1)

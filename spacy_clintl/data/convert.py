@@ -39,7 +39,7 @@ def convert(
     format_name (str): The format's registered name.
     source (str | Path): The file or folder.
     target (str | Path): The .spacy file to write; it appears whole or not at all. A corpus of more
-        than two million tokens becomes a folder of this name with several files.
+        than a million tokens becomes a folder of this name with several files.
     lang (str): The language of the blank pipeline that tokenizes.
     options (Mapping[str, Any] | None): Options of the format's reader.
     pattern (str): Which files of a folder to take, e.g. '*.iob'.
@@ -110,7 +110,7 @@ def write_back(
 
     def records() -> Iterator[Record]:
         nonlocal n_documents
-        for number, doc in enumerate(iter_docbin(source, Vocab()), start=1):
+        for number, doc in enumerate(iter_docbin(source, Vocab(), forget=True), start=1):
             yield to_record(doc, where=f"{source}, document {number}")
             n_documents += 1
 

@@ -178,5 +178,5 @@ def _read_docbin(path: Path) -> Iterator[tuple[str, str]]:
 
     from .docbin import iter_docbin
 
-    for number, doc in enumerate(iter_docbin(path, Vocab()), 1):
+    for number, doc in enumerate(iter_docbin(path, Vocab(), forget=True), 1):
         yield f"{path}, document {number}", doc.text

@@ -174,7 +174,7 @@ def _assign_documents(
     sizes: list[int] = []
     ungrouped = 0
     keys: set[str] = set()
-    for doc in iter_docbin(source, Vocab()):
+    for doc in iter_docbin(source, Vocab(), forget=True):
         name = None if group is None else group_of(doc, group)
         ungrouped += name is None
         keys.update(doc.user_data.get("meta") or {})
@@ -212,7 +212,7 @@ def _write(
         writers = {
             name: stack.enter_context(docbin_writer(folder / f"{name}.spacy")) for name in files
         }
-        for number, doc in enumerate(iter_docbin(source, Vocab())):
+        for number, doc in enumerate(iter_docbin(source, Vocab(), forget=True)):
             for name, chosen in files.items():
                 if assigned[number] in chosen:
                     part = parts[name]

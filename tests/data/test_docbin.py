@@ -59,3 +59,18 @@ def test_registries_are_not_searched_once_a_document(tmp_path, monkeypatch):
             add(doc)
     assert len(list(iter_docbin(tmp_path / "a.spacy", Vocab()))) == 50
     assert len(calls) < 10
+
+
+def test_words_are_forgotten_after_each_file(tmp_path):
+    with docbin_writer(tmp_path / "a.spacy", tokens_a_file=20) as add:
+        for doc in make(100):
+            add(doc)
+    for forget, n in ((False, 101), (True, 11)):
+        vocab = Vocab()
+        before = len(vocab.strings)
+        texts, most = [], 0
+        for doc in iter_docbin(tmp_path / "a.spacy", vocab, forget=forget):
+            texts.append(doc.text)
+            most = max(most, len(vocab.strings) - before)
+        assert texts == [f"a {i}" for i in range(100)]
+        assert n <= most < n + 20
