@@ -87,7 +87,7 @@ def check_corpus(
     adaptation = list(adaptation)
     pairs: list[Pair] = []
     for part, path in parts.items():
-        for number, doc in enumerate(iter_docbin(path, Vocab()), start=1):
+        for number, doc in enumerate(iter_docbin(path, Vocab(), forget=True), start=1):
             name = str(doc.user_data.get("id") or "") or f"document {number}"
             _survey(surveys[part], doc, name, max_words, is_garbled)
             text = Text(part, name, doc.text)

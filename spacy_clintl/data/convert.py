@@ -81,7 +81,7 @@ def convert(
             "pattern": pattern,
             "limit": limit,
             "seed": seed,
-            **vars(policy),
+            "policy": vars(policy),
             **counts.to_dict(),
         }
         write_json(report, data)

@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import chain, repeat
 from pathlib import Path
@@ -20,22 +20,25 @@ from ..util import move_whole_folder
 # What annotation of a corpus needs; spaCy's default also keeps room for tags, parses and lemmas.
 ATTRS = ("ORTH", "ENT_IOB", "ENT_TYPE", "ENT_KB_ID", "ENT_ID", "SENT_START")
 # A DocBin is read and written as a whole: larger corpora are spread over files.
-TOKENS_A_FILE = 2_000_000
+TOKENS_A_FILE = 1_000_000
 
 
-def iter_docbin(path: str | Path, vocab: Vocab) -> Iterator[Doc]:
+def iter_docbin(path: str | Path, vocab: Vocab, *, forget: bool = False) -> Iterator[Doc]:
     """Read the Docs of a .spacy file, or of all .spacy files in a folder, one file at a time.
 
     path (str | Path): The file or folder.
     vocab (Vocab): The vocabulary of the Docs.
+    forget (bool): Forget the words of a file after it, so that memory does not grow with the
+        corpus. A Doc must then not be used once the next one is asked for.
     YIELDS (Doc): Of a folder, in the order of the file names.
     RAISES (ClintlError): The path does not exist, a file cannot be read, or there is no Doc.
     """
     n_docs = 0
     for file in docbin_files(path):
-        for doc in iter_file(file, vocab):
-            n_docs += 1
-            yield doc
+        with vocab.memory_zone() if forget else nullcontext():
+            for doc in iter_file(file, vocab):
+                n_docs += 1
+                yield doc
     if not n_docs:
         raise ClintlError(Errors.CL152.format(path=path))
 

@@ -111,7 +111,7 @@ def corpus_stats(
     found = {}
     for name, path in parts.items():
         part = found[name] = PartStats(pieces=array("L") if count_pieces else None)
-        texts = (_add(part, doc) for doc in iter_docbin(path, Vocab()))
+        texts = (_add(part, doc) for doc in iter_docbin(path, Vocab(), forget=True))
         while batch := list(islice(texts, BATCH)):
             if count_pieces:
                 part.pieces.extend(count_pieces(batch))
