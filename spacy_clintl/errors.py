@@ -20,6 +20,11 @@ class Errors(metaclass=ErrorsWithCodes):
     CL110 = "{path} holds no text file. These kinds are read: {kinds}."
     CL111 = "{path} is no text file of a known kind. These kinds are read: {kinds}."
     CL112 = "{path} cannot be read: {reason}. Replace the file or leave it out."
+    CL128 = (
+        "{option} must stand behind IN and OUT: "
+        "python -m spacy clintl convert FORMAT IN OUT {option} …"
+    )
+    CL129 = "There is no place for '{value}'. Options of a format are written '--name value'."
     CL130 = "There is no format '{name}'. Known formats: {names}."
     CL131 = "Format '{name}' has no option {option}. Its options: {names}."
     CL132 = "Format '{name}' needs the option {option}."

@@ -2,6 +2,7 @@ import functools
 import sys
 from collections.abc import Callable
 from types import TracebackType
+from typing import Any
 
 import typer
 from wasabi import msg
@@ -16,11 +17,12 @@ app = typer.Typer(
 )
 
 
-def command(name: str, of: typer.Typer = app) -> Callable:
+def command(name: str, of: typer.Typer = app, **settings: Any) -> Callable:
     """Register a function as `spacy clintl NAME`; its ClintlErrors end as one line, exit status 1.
 
     name (str): The command's name.
     of (Typer): The group that it belongs to.
+    settings (Any): What Typer's own decorator takes besides.
     RETURNS (Callable): A decorator that gives the function back unchanged, so that Python code
         and tests call it directly and see the error itself.
     """
@@ -33,7 +35,7 @@ def command(name: str, of: typer.Typer = app) -> Callable:
             except ClintlError as error:
                 msg.fail(str(error), exits=1)
 
-        of.command(name)(run)
+        of.command(name, **settings)(run)
         return function
 
     return register

@@ -6,9 +6,10 @@ import typer
 from ._app import command
 
 
-@command("convert")
+@command("convert", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def convert_cli(
-    format_name: Annotated[str, typer.Argument(metavar="FORMAT", help="records, iob, table, …")],
+    ctx: typer.Context,
+    format_name: Annotated[str, typer.Argument(metavar="FORMAT", help="iob, brat, table, …")],
     source: Annotated[
         Path,
         typer.Argument(metavar="IN", help="A file, or a folder of files; or a .spacy file"),
@@ -37,44 +38,25 @@ def convert_cli(
     report: Annotated[
         Path | None, typer.Option("--report", help="JSON file for the counts")
     ] = None,
-    task: Annotated[str | None, typer.Option("--task", help="table: the task's name")] = None,
-    text: Annotated[str | None, typer.Option("--text", help="table: column of the text")] = None,
-    label: Annotated[
-        str | None, typer.Option("--label", help="table: column(s) of the label(s)")
-    ] = None,
-    id_column: Annotated[
-        str | None, typer.Option("--id-column", help="table: column of the name")
+    task: Annotated[
+        str | None, typer.Option("--task", help="Formats of classes: the task's name")
     ] = None,
     exclusive: Annotated[
         bool | None,
-        typer.Option("--exclusive/--multi-label", help="table: one label a text, or any number"),
-    ] = None,
-    labels: Annotated[str | None, typer.Option("--labels", help="table: all labels, a,b,c")] = None,
-    labels_from: Annotated[
-        Path | None, typer.Option("--labels-from", help="table: all labels are those of this file")
-    ] = None,
-    label_delimiter: Annotated[
-        str | None, typer.Option("--label-delimiter", help="table: divides the labels in a cell")
-    ] = None,
-    column_delimiter: Annotated[
-        str | None, typer.Option("--column-delimiter", help="table: divides the columns")
-    ] = None,
-    label_column: Annotated[
-        int | None,
-        typer.Option("--label-column", help="iob: column of the tag, from 0; -1 is the last"),
-    ] = None,
-    token_column: Annotated[
-        int | None, typer.Option("--token-column", help="iob: column of the token")
-    ] = None,
-    group: Annotated[int | None, typer.Option("--group", help="iob: sentences in one text")] = None,
-    option: Annotated[
-        list[str] | None,
         typer.Option(
-            "--option", help="NAME=VALUE: any option of a format, also of one of your own"
+            "--exclusive/--multi-label",
+            help="Formats of classes: one label a text, or any number",
         ),
     ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--option", help="NAME=VALUE: the same as --NAME VALUE"),
+    ] = None,
 ) -> None:
-    """Convert annotated texts to a .spacy file, or back; print what was kept, changed and lost."""
+    """Convert annotated texts to a .spacy file, or back; print what was kept, changed and lost.
+
+    Each format has options of its own, which stand behind OUT: `spacy clintl formats` lists them.
+    """
     from wasabi import msg
 
     from ..data.convert import convert, write_back
@@ -83,23 +65,14 @@ def convert_cli(
 
     options = {
         "task": task,
-        "text": text,
-        "label": label,
-        "id_column": id_column,
         "exclusive": exclusive,
-        "labels": labels,
-        "labels_from": labels_from,
-        "label_delimiter": label_delimiter,
-        "column_delimiter": column_delimiter,
-        "label_column": label_column,
-        "token_column": token_column,
-        "group": group,
+        **read_options(format_name, [str(format_name), str(source), str(target)], ctx.args),
     }
     for item in option or ():
         name, equals, value = item.partition("=")
         if not equals:
             raise ClintlError(Errors.CL133.format(name=format_name, option="--option", value=item))
-        options[name.strip("-").replace("-", "_")] = value
+        options[_key(name)] = value
     if source.suffix == ".spacy" and target.suffix != ".spacy":
         n_documents = write_back(format_name, source, target, options=options)
         msg.good(f"Wrote {n_documents:,} documents to {target}")
@@ -128,3 +101,73 @@ def convert_cli(
         msg.warn(f"Skipped {counts.n_skipped - 10:,} more; --report lists the first thousand")
     files = f" (a folder of {len(list(target.iterdir()))} files)" if target.is_dir() else ""
     msg.good(f"Wrote {counts.documents:,} documents to {target}{files}")
+
+
+@command("formats")
+def formats_cli(
+    name: Annotated[str | None, typer.Argument(help="Of this format: all there is to know")] = None,
+) -> None:
+    """List the formats that can be read and written, with their options."""
+    import inspect
+
+    from wasabi import msg
+
+    from ..data.formats import formats, get_reader, option_flags, writers
+
+    if name is not None:
+        reader = get_reader(name)
+        print(inspect.getdoc(inspect.getmodule(reader)) or "")
+        print("\n" + (inspect.getdoc(reader) or ""))
+        rows = [(flag, _shown(default)) for flag, default in option_flags(reader)]
+        if rows:
+            msg.table(rows, header=("option", "default"), divider=True)
+        return
+    written = writers.get_all()
+    rows = [
+        (
+            name,
+            "read, written" if name in written else "read",
+            " ".join(flag for flag, _ in option_flags(reader)),
+        )
+        for name, reader in sorted(formats.get_all().items())
+    ]
+    msg.table(rows, header=("format", "", "options"), divider=True, max_col=200)
+
+
+def read_options(format_name: str, named: list[str], extra: list[str]) -> dict[str, str]:
+    """Read the options of a format from what the command line has besides the common ones.
+
+    format_name (str): The format's name, for messages.
+    named (list[str]): The arguments that were taken as FORMAT, IN and OUT.
+    extra (list[str]): What was left: '--name value', '--name=value', '--name' or '--no-name'.
+    RETURNS (dict[str, str]): Values by the names of options.
+    RAISES (ClintlError): An option before FORMAT, IN and OUT, or a value without an option.
+    """
+    from ..errors import ClintlError, Errors
+
+    for argument in named:
+        if argument.startswith("--"):
+            raise ClintlError(Errors.CL128.format(name=format_name, option=argument))
+    options = {}
+    rest = list(extra)
+    while rest:
+        argument = rest.pop(0)
+        if not argument.startswith("--"):
+            raise ClintlError(Errors.CL129.format(value=argument))
+        flag, equals, value = argument.partition("=")
+        if not equals:
+            if rest and not rest[0].startswith("--"):
+                value = rest.pop(0)
+            else:
+                value = "false" if flag.startswith("--no-") else "true"
+                flag = "--" + flag.removeprefix("--").removeprefix("no-")
+        options[_key(flag)] = value
+    return options
+
+
+def _key(flag: str) -> str:
+    return flag.strip("-").replace("-", "_")
+
+
+def _shown(default: object) -> str:
+    return "" if default is None else str(default)

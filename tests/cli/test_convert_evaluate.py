@@ -7,6 +7,8 @@ from typer.testing import CliRunner
 
 from spacy_clintl.cli import app
 from spacy_clintl.data.docbin import read_docbin
+from spacy_clintl.data.formats import formats
+from spacy_clintl.data.records import Record
 from spacy_clintl.errors import ClintlError
 from spacy_clintl.evaluation.run import evaluate, load_pipeline, make_examples
 
@@ -57,6 +59,7 @@ def test_convert_passes_the_options_of_the_table_format(tmp_path):
         (["table", "--group", "2"], "has no option --group"),
         (["records", "--option", "x=1"], "has no option --x"),
         (["records", "--option", "x"], "--option"),
+        (["table", "lost"], "no place for 'lost'"),
         (["nonsense"], "no format 'nonsense'"),
     ],
 )
@@ -68,6 +71,37 @@ def test_convert_says_what_is_wrong_in_one_line(tmp_path, arguments, message):
     assert message in output
     assert "Traceback" not in output
     assert not (tmp_path / "a.spacy").exists()
+
+
+def test_any_format_takes_its_options_from_the_command_line(tmp_path):
+    @formats("of-ones-own")
+    def read(paths, counts, *, times: int = 1, loud: bool = False, shift: int = 0):
+        """Read one text a file."""
+        for path in paths:
+            text = path.read_text() * times + str(shift)
+            yield Record(text=text.upper() if loud else text, where=str(path))
+
+    source, target = tmp_path / "a.txt", tmp_path / "a.spacy"
+    source.write_text("fever ")
+    for options, text in (
+        (["--times", "2", "--shift", "-1"], "fever fever -1"),
+        (["--times=2", "--loud"], "FEVER FEVER 0"),
+        (["--loud", "--no-loud"], "fever 0"),
+        (["--option", "times=3"], "fever fever fever 0"),
+    ):
+        code, output = clintl("convert", "of-ones-own", source, target, *options)
+        assert code == 0, output
+        assert read_docbin(target, spacy.blank("en").vocab)[0].text == text
+    code, output = clintl("convert", "of-ones-own", "--times", "2", source, target)
+    assert code == 1
+    assert "--times must stand behind IN and OUT" in output
+    code, output = clintl("formats")
+    assert code == 0
+    assert "of-ones-own read --times --loud --shift" in output
+    assert "iob read, written --label-column --token-column --group" in output
+    code, output = clintl("formats", "of-ones-own")
+    assert "Read one text a file." in output
+    assert "--shift 0" in output
 
 
 @pytest.fixture

@@ -23,6 +23,24 @@ from . import (  # noqa: F401
     tokens,
     xmi,
 )
-from .registry import Reader, Writer, check_options, formats, get_reader, get_writer, writers
+from .registry import (
+    Reader,
+    Writer,
+    check_options,
+    formats,
+    get_reader,
+    get_writer,
+    option_flags,
+    writers,
+)
 
-__all__ = ["Reader", "Writer", "check_options", "formats", "get_reader", "get_writer", "writers"]
+__all__ = [
+    "Reader",
+    "Writer",
+    "check_options",
+    "formats",
+    "get_reader",
+    "get_writer",
+    "option_flags",
+    "writers",
+]

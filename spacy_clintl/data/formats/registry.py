@@ -76,6 +76,16 @@ def check_options(name: str, function: Reader | Writer, given: Mapping[str, Any]
     return options
 
 
+def option_flags(function: Reader | Writer) -> list[tuple[str, Any]]:
+    """List the options of a reader or writer.
+
+    function (Reader | Writer): A format's reader or writer.
+    RETURNS (list[tuple[str, Any]]): Flags such as '--label-column', and their defaults.
+    """
+    parameters = inspect.signature(function).parameters.values()
+    return [(_flag(p.name), p.default) for p in parameters if p.kind is p.KEYWORD_ONLY]
+
+
 def _flag(option: str) -> str:
     return "--" + option.replace("_", "-")
 
