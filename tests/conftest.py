@@ -9,6 +9,9 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="run the slow tests too")
+    parser.addoption(
+        "--mutations", type=int, default=100, help="how many mutated inputs each reader gets"
+    )
 
 
 def pytest_collection_modifyitems(config, items):

@@ -1,9 +1,10 @@
-"""Every reader against mutated inputs; ten thousand of them with --slow."""
+"""Every reader against mutated inputs; as many as --mutations says."""
 
 import io
 
 import pytest
 
+from spacy_clintl.data.formats import formats
 from tests.data.fuzz import survives
 
 
@@ -119,14 +120,15 @@ OPTIONS = {
 }
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", sorted(GOOD))
-def test_mutated_inputs(name):
-    survives(name.partition("-")[0], GOOD[name], options=OPTIONS.get(name))
+def test_mutated_inputs(name, request):
+    examples = request.config.getoption("--mutations")
+    survives(name.partition("-")[0], GOOD[name], examples=examples, options=OPTIONS.get(name))
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-@pytest.mark.parametrize("name", sorted(GOOD))
-def test_ten_thousand_mutated_inputs(name):
-    options = OPTIONS.get(name)
-    survives(name.partition("-")[0], GOOD[name], examples=10_000, options=options)
+def test_every_format_is_tried():
+    own = {
+        name for name, reader in formats.get_all().items() if "spacy_clintl" in reader.__module__
+    }
+    assert own == {name.partition("-")[0] for name in GOOD}
