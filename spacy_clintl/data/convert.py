@@ -133,7 +133,8 @@ def blank(lang: str) -> Language:
 def source_files(source: Path, pattern: str = "*", *, but: Path | None = None) -> list[Path]:
     """List the files to read.
 
-    source (Path): A file, or a folder whose visible files are taken in the order of their names.
+    source (Path): A file, or a folder whose visible files are taken in the order of their names;
+        those of the folders below it if it holds none itself.
     pattern (str): Which files of a folder to take; '**/*' also takes those of folders below it.
     but (Path | None): A file to leave out.
     RAISES (ClintlError): The source does not exist, or the folder has no such file.
@@ -143,11 +144,17 @@ def source_files(source: Path, pattern: str = "*", *, but: Path | None = None) -
     if not source.is_dir():
         return [source]
     left_out = None if but is None else but.resolve()
-    files = sorted(
-        path
-        for path in source.glob(pattern)
-        if path.is_file() and not path.name.startswith(".") and path.resolve() != left_out
-    )
+
+    def visible(pattern: str) -> list[Path]:
+        return sorted(
+            path
+            for path in source.glob(pattern)
+            if path.is_file()
+            and not any(part.startswith(".") for part in path.relative_to(source).parts)
+            and path.resolve() != left_out
+        )
+
+    files = visible(pattern) or (visible("**/*") if pattern == "*" else [])
     if not files:
         raise ClintlError(Errors.CL144.format(path=source, pattern=pattern))
     return files
@@ -156,9 +163,16 @@ def source_files(source: Path, pattern: str = "*", *, but: Path | None = None) -
 def _sample(records: Iterator[Record], limit: int | None, seed: int | None) -> Iterator[Record]:
     if limit is None or seed is None:
         return islice(records, limit)
-    everything = list(records)
-    chosen = random.Random(seed).sample(range(len(everything)), min(limit, len(everything)))
-    return (everything[i] for i in sorted(chosen))
+    # A reservoir (Vitter 1985, algorithm R): of a large corpus only the sample is held.
+    rng = random.Random(seed)
+    chosen: list[tuple[int, Record]] = []
+    for number, record in enumerate(records):
+        place = number if number < limit else rng.randrange(number + 1)
+        if place < len(chosen):
+            chosen[place] = (number, record)
+        elif place < limit:
+            chosen.append((number, record))
+    return (record for _, record in sorted(chosen, key=lambda item: item[0]))
 
 
 def _plain(value: Any) -> Any:

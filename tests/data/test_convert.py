@@ -54,6 +54,18 @@ def test_pattern(folder, tmp_path):
         convert("iob", folder, tmp_path / "out.spacy", pattern="*.ann")
 
 
+def test_a_folder_of_folders_is_read_if_it_holds_no_file_itself(folder, tmp_path):
+    target = tmp_path / "out.spacy"
+    whole = convert("iob", folder, target).documents
+    (tmp_path / "above").mkdir()
+    folder.rename(tmp_path / "above" / "x")
+    (tmp_path / "above" / ".hidden").mkdir()
+    (tmp_path / "above" / ".hidden" / "z.iob").write_text("a\tO\n")
+    assert convert("iob", tmp_path / "above", target).documents == whole
+    (tmp_path / "above" / "one.iob").write_text("a\tO\n")
+    assert convert("iob", tmp_path / "above", target).documents == 1
+
+
 def test_limit_takes_the_first_and_a_seed_draws(folder, tmp_path):
     target = tmp_path / "out.spacy"
     convert("iob", folder, target, limit=4)

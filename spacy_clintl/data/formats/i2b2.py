@@ -54,10 +54,10 @@ def read_i2b2(
     """Read texts with their own tokens and sentences.
 
     Texts and annotation find each other by name (record-1.txt, record-1.con), in one folder or in
-    folders side by side (txt, concept, ast; take these with the pattern '**/*'); of several texts
-    of one name the nearest counts. A text without a .con file is not annotated for entities; an
-    empty .con file says 'no entity'. A line that does not fit its text, or an assertion of
-    something that is no concept, is skipped and counted. Relations (.rel) are not read.
+    folders side by side (txt, concept, ast); of several texts of one name the nearest counts. A
+    text without a .con file is not annotated for entities; an empty .con file says 'no entity'. A
+    line that does not fit its text, or an assertion of something that is no concept, is skipped
+    and counted. Relations (.rel) are not read.
 
     paths (list[Path]): The files.
     counts (ConversionCounts): Takes the lines and files that were skipped, with the reason.
