@@ -18,6 +18,7 @@ from torch.utils.checkpoint import checkpoint
 from ..errors import ClintlError, Errors
 from .encoder import Encoder
 from .freezing import apply_freezing, rate_of
+from .memory import release_free_memory
 from .packing import pack_by_length, padded_shape
 from .precision import autocast_dtype
 from .windows import SpecialPieces
@@ -26,6 +27,11 @@ from .windows import SpecialPieces
 # wait for them forever; and with one thread each, the processes do not fight over the cores.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+
+
+# How many word pieces go through the encoder before free memory is given back: about a minute's
+# training on two cores, beside which the call takes no time.
+RELEASE_AFTER = 200_000
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,7 @@ class EncoderShim(PyTorchShim):
         self.settings = settings
         self.encoder: Encoder | None = None
         self.special: SpecialPieces | None = None
+        self._pieces_since_release = 0
         if encoder is not None:
             self.set_encoder(encoder)
 
@@ -109,6 +116,10 @@ class EncoderShim(PyTorchShim):
                     outputs[i] = vectors[row, : len(inputs[i])]
                 if learns:
                     kept.append(hidden)
+        self._pieces_since_release += n_pieces
+        if self._pieces_since_release > RELEASE_AFTER:
+            self._pieces_since_release = 0
+            release_free_memory()
 
         def backprop(d_outputs: Sequence[Floats2d]) -> None:
             # Last in, first out: each graph is freed before the next one is computed again.
