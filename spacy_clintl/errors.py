@@ -280,6 +280,36 @@ class Errors(metaclass=ErrorsWithCodes):
     )
     CL323 = "'{name}' has no labels yet. Run 'nlp.initialize()' or load a trained pipeline."
 
+    # losses and class weights
+    CL330 = (
+        "The loss of task '{task}' of '{name}' is not a number any more, or its gradient is not. "
+        'The batch\'s documents: {ids}.{where} Try a smaller learning rate, precision = "fp32" in '
+        "the encoder's settings, or another loss; check what these documents hold."
+    )
+    CL331 = (
+        "Task '{task}': 'class_weights' has the label '{label}', which the task does not have. Its "
+        "labels: {known}."
+    )
+    CL332 = (
+        "Task '{task}': 'class_weights' has the label '{label}', but no training document has "
+        "'{task}/{label}' as a true category. Take it out of 'class_weights', or add documents."
+    )
+    CL333 = (
+        "Task '{task}' of '{name}' has 'class_weights', but they are worked out from the training "
+        "documents, which has not happened. Run 'nlp.initialize()', or set 'class_weights' to null."
+    )
+    CL334 = (
+        "The loss of task '{task}' gave {what} of shape {shape}, but it must be {expected}. A loss "
+        "gives a value for each document or, as 'class_weights' need where labels do not exclude "
+        "each other, for each label; see spacy_clintl.models.losses."
+    )
+    CL335 = (
+        "Task '{task}' has 'exclusive = false', but its loss is for labels that exclude each "
+        "other. Choose another, such as spacy_clintl.BinaryCrossEntropyLoss.v1, or "
+        "spacy_clintl.FocalLoss.v1 with 'exclusive = false' of its own."
+    )
+    CL336 = "{loss}: the setting '{setting}' is {value!r}, but it must be {expected}."
+
     # 4xx: adaptation
     CL400 = "There is no usable text in {paths}: {n_empty} empty and {n_bad} unusable records."
     CL401 = (

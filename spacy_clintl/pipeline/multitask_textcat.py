@@ -20,9 +20,11 @@ from thinc.types import Floats2d
 from ..errors import ClintlError, Errors
 from ..evaluation.classification import score_tasks
 from ..models.heads.linear import linear_head_v1
-from ..models.losses import binary_cross_entropy, cross_entropy, sigmoid, softmax
+from ..models.losses import sigmoid, softmax
 from ..models.multitask_textcat import add_head, heads_of
-from .tasks import Task, check_labels, gold_of, labels_by_task, read_tasks, set_cats
+from .class_weights import find_class_weights
+from .task_loss import task_loss
+from .tasks import SEPARATOR, Task, check_labels, gold_of, labels_by_task, read_tasks, set_cats
 
 DEFAULT_MODEL = """
 [model]
@@ -115,8 +117,12 @@ class MultiTaskTextCategorizer(TrainablePipe):
         self.tasks = read_tasks(tasks, name)
         for task in self.tasks.values():
             add_head(model, task.name, task.head or linear_head_v1())
-        self.cfg: dict[str, Any] = {"labels": {task: [] for task in self.tasks}}
+        self.cfg: dict[str, Any] = {
+            "labels": {task: [] for task in self.tasks},
+            "class_weights": {},
+        }
         self._learning: set[str] = set()  # tasks with gradients that no update has used yet
+        self._task_losses: dict[str, float] = {}  # those of the last batch
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -157,6 +163,33 @@ class MultiTaskTextCategorizer(TrainablePipe):
             for name, task in self.tasks.items():
                 set_cats(doc, self._named(task), scores[name][row])
 
+    def loss_name(self, task: str) -> str:
+        """Return the key of a task's loss in the `losses` of `update`."""
+        return f"{self.name}{SEPARATOR}{task}"
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Learn from a batch, see `TrainablePipe.update`.
+
+        losses (Optional[dict[str, float]]): Gets two kinds of keys: the component's name, with the
+            sum of the tasks' weighted losses, and 'component/task' for each task, with its loss
+            before it is weighted. `spacy_clintl.ConsoleLogger.v1` and the loggers of spacy-loggers
+            show both; spaCy's own console loggers show the first.
+        """
+        losses = {} if losses is None else losses
+        self._task_losses = {}
+        losses = super().update(examples, drop=drop, sgd=sgd, losses=losses)
+        for task in self.tasks:
+            key = self.loss_name(task)
+            losses[key] = losses.get(key, 0.0) + self._task_losses.get(task, 0.0)
+        return losses
+
     def get_loss(
         self, examples: Iterable[Example], scores: dict[str, Floats2d]
     ) -> tuple[float, dict[str, Floats2d | None]]:
@@ -166,19 +199,23 @@ class MultiTaskTextCategorizer(TrainablePipe):
         scores (dict[str, Floats2d]): The model's logits.
         RETURNS (tuple[float, dict[str, Optional[Floats2d]]]): The loss and each task's gradient,
             None where no document of the batch is annotated for it.
+        RAISES (ClintlError): When a loss is not a number, see `task_loss`.
         """
         examples = list(examples)
         total = 0.0
         gradients: dict[str, Floats2d | None] = {}
         for name, task in self.tasks.items():
-            truths, mask = gold_of(self._named(task), examples, self.name)
-            if not mask.any() or not task.weight:
-                gradients[name] = None
+            gradients[name] = None
+            if not task.weight:
                 continue
-            loss = task.loss or (cross_entropy if task.exclusive else binary_cross_entropy)
-            asarray = self.model.ops.asarray2f
-            value, gradient = loss(scores[name], asarray(truths), asarray(mask))
-            total += task.weight * value
+            weights = self.cfg["class_weights"]
+            result = task_loss(
+                self.model.ops, self._named(task), scores[name], examples, weights, self.name
+            )
+            if result is None:
+                continue
+            self._task_losses[name], gradient = result
+            total += task.weight * self._task_losses[name]
             gradients[name] = gradient * task.weight
             self._learning.add(name)
         return total, gradients
@@ -210,7 +247,8 @@ class MultiTaskTextCategorizer(TrainablePipe):
         nlp (Optional[Language]): The pipeline.
         labels (Optional[dict[str, Sequence[str]]]): The labels of each task. None collects them
             from all examples, in alphabetical order.
-        RAISES (ClintlError): When labels are unknown, missing or clash, or a task has no gold.
+        RAISES (ClintlError): When labels are unknown, missing or clash, a task has no gold, or
+            class weights are given for labels that are not there.
         """
         validate_get_examples(get_examples, "MultiTaskTextCategorizer.initialize")
         found = self._find_labels(get_examples(), stop_early=labels is not None)
@@ -233,6 +271,8 @@ class MultiTaskTextCategorizer(TrainablePipe):
         sample = list(islice(get_examples(), 10))
         for task in self.tasks.values():
             gold_of(self._named(task), sample, self.name)  # complains about unknown labels
+        tasks = list(self.tasks.values())
+        self.cfg["class_weights"] = find_class_weights(tasks, get_examples, self.name)
         for name, head in heads_of(self.model).items():
             head.get_ref("output_layer").set_dim("nO", len(self.cfg["labels"][name]))
         self.model.initialize(X=[example.predicted for example in sample])

@@ -1,5 +1,6 @@
 """The tasks of a multi-task classifier: their settings, labels and gold annotation."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -9,8 +10,14 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..errors import ClintlError, Errors
+from ..models.losses import is_for_exclusive
 
 SEPARATOR = "/"
+BALANCED = "balanced"
+EFFECTIVE_NUMBER = "effective_number"
+_CLASS_WEIGHTS = (
+    f'a table from labels to numbers of 0 or more, "{BALANCED}", "{EFFECTIVE_NUMBER}", or null'
+)
 
 
 @dataclass
@@ -23,6 +30,11 @@ class Task:
     loss (Optional[Callable]): Its loss; None is cross-entropy if exclusive, else binary
         cross-entropy. See `models.losses`.
     weight (float): What its loss is multiplied by before the losses are added.
+    class_weights (Optional[Union[str, dict[str, float]]]): How much each label counts in its loss:
+        a table from labels to weights, "balanced", "effective_number", or None for all the same.
+        See `class_weights`.
+    class_weights_beta (float): Of "effective_number": 0 is no weighting; the closer to 1, the more
+        like "balanced".
     threshold (float): The score from which a label counts as true, if not exclusive.
     labels (list[str]): Its labels, in the order of its head's outputs.
     """
@@ -32,6 +44,8 @@ class Task:
     head: Any = None
     loss: Any = None
     weight: float = 1.0
+    class_weights: Any = None
+    class_weights_beta: float = 0.999
     threshold: float = 0.5
     labels: list[str] = field(default_factory=list)
 
@@ -70,12 +84,15 @@ def _read_task(task: str, values: Mapping[str, Any]) -> Task:
                 Errors.CL302.format(task=task, setting=setting, known=", ".join(SETTINGS))
             )
     result = Task(task, **values)
+    beta = result.class_weights_beta
     checks = (
         ("exclusive", isinstance(result.exclusive, bool), "true or false"),
         ("weight", _is_number(result.weight) and result.weight >= 0, "a number, 0 or more"),
         ("threshold", _is_number(result.threshold) and 0 < result.threshold < 1, "between 0 and 1"),
         ("head", result.head is None or hasattr(result.head, "predict"), "an architecture"),
         ("loss", result.loss is None or callable(result.loss), "a registered loss"),
+        ("class_weights", _is_class_weights(result.class_weights), _CLASS_WEIGHTS),
+        ("class_weights_beta", _is_number(beta) and 0 <= beta < 1, "0 or more and below 1"),
     )
     for setting, valid, expected in checks:
         if not valid:
@@ -83,11 +100,19 @@ def _read_task(task: str, values: Mapping[str, Any]) -> Task:
             raise ClintlError(
                 Errors.CL303.format(task=task, setting=setting, value=value, expected=expected)
             )
+    if is_for_exclusive(result.loss) and not result.exclusive:
+        raise ClintlError(Errors.CL335.format(task=task))
     return result
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_class_weights(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return bool(value) and all(_is_number(w) and w >= 0 for w in value.values())
+    return value is None or value in (BALANCED, EFFECTIVE_NUMBER)
 
 
 def labels_by_task(cats: Iterable[str]) -> dict[str, list[str]]:
