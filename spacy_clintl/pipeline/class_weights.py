@@ -29,7 +29,7 @@ from .tasks import BALANCED, Task, gold_of
 
 # How many examples are counted at a time.
 BATCH = 1000
-# What the JSON of a saved component keeps, so that training goes on with the same weights.
+# Few enough for the JSON of a saved component, so that training goes on with the same weights.
 DECIMALS = 9
 
 

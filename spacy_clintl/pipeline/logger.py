@@ -40,10 +40,10 @@ def make_console_logger_v1(
     ) -> tuple[LogStep, Callable[[], None]]:
         # To the file's logger a task is one more component.
         pipeline = [*nlp.pipeline, *_task_losses(nlp)]
-        write_table, close_table = table(nlp, stdout, stderr)
         write_row, close_file = rows(
             SimpleNamespace(pipeline=pipeline, config=nlp.config), stdout, stderr
         )
+        write_table, close_table = table(nlp, stdout, stderr)
         names = [name for name, _ in _task_losses(nlp)] if console_output else []
         width = max(map(len, names), default=0)
 
