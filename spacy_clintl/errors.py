@@ -279,6 +279,19 @@ class Errors(metaclass=ErrorsWithCodes):
         "{known}. Add it to the labels in [initialize.components], or mend the corpus."
     )
     CL323 = "'{name}' has no labels yet. Run 'nlp.initialize()' or load a trained pipeline."
+    CL337 = (
+        "The loss of '{name}' is no longer a number. Documents of the batch that are concerned, by "
+        "doc.user_data['id']: {ids}. Lower the learning rate, or look at these documents."
+    )
+    CL338 = (
+        "A CRF with one tag has nothing to choose from: it needs O and the tags of at least one "
+        "label, but has {n} in all. Give the tagger labels, or set 'crf = false'."
+    )
+    CL339 = "The setting 'loss_weight' of '{name}' is {value}, but must be a number of at least 0."
+    CL340 = (
+        "The model of '{name}' has {n} tags (nO), but its {n_labels} labels need {needed}: O, and "
+        "B and I of each. Leave nO out."
+    )
 
     # losses and class weights
     CL330 = (
@@ -358,4 +371,8 @@ class Warnings(metaclass=ErrorsWithCodes):
     CW160 = (
         "{n} documents of {max_length} tokens or more have no sentence boundaries and were left "
         "out of the corpus. Raise max_length, or convert them with sentences."
+    )
+    CW341 = (
+        "There is an extension 'span._.{attribute}' already that computes its value, so '{name}' "
+        "writes no confidences. Remove it, or set 'confidence = false'."
     )

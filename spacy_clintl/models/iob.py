@@ -1,6 +1,7 @@
 """IOB2 tags: their inventory, gold tags of examples, and decoding that is never invalid."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from spacy.attrs import ENT_IOB, ENT_TYPE, ORTH
@@ -11,6 +12,8 @@ from ..errors import ClintlError, Errors
 
 MISSING = -1
 OUTSIDE = 0
+# What logits that are not finite are read as, so that even they are decoded to valid tags.
+EXTREME = 1e30
 
 
 def n_tags(n_labels: int) -> int:
@@ -20,6 +23,9 @@ def n_tags(n_labels: int) -> int:
 
 def gold_tags(example: Example, labels: Sequence[str]) -> np.ndarray:
     """Read the gold tags for the tokens of the predicted document.
+
+    Known tags are valid IOB2: an I that follows neither B nor I of its label, nor a token that is
+    not annotated, begins an entity, as it does in `doc.ents`.
 
     example (Example): The reference carries the entities.
     labels (Sequence[str]): The entity labels in the order of the tags.
@@ -34,7 +40,7 @@ def gold_tags(example: Example, labels: Sequence[str]) -> np.ndarray:
         and (reference.to_array(ORTH) == predicted.to_array(ORTH)).all()
     ):
         # The tokens are the same: no need for the costly alignment.
-        return _tags_of(reference, labels)
+        return _valid(_tags_of(reference, labels))
     tags = []
     for tag in example.get_aligned_ner():
         if tag is None or tag == "-":
@@ -44,7 +50,7 @@ def gold_tags(example: Example, labels: Sequence[str]) -> np.ndarray:
         else:
             kind, label = tag.split("-", 1)
             tags.append(_first_tag(label, labels) + (kind not in ("B", "U")))
-    return np.asarray(tags, dtype="int64")
+    return _valid(np.asarray(tags, dtype="int64"))
 
 
 def _tags_of(doc: Doc, labels: Sequence[str]) -> np.ndarray:
@@ -67,49 +73,120 @@ def _first_tag(label: str, labels: Sequence[str]) -> int:
         raise ClintlError(Errors.CL322.format(label=label, known=", ".join(labels))) from None
 
 
-def decode(logits: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Find the most probable tags among the valid sequences of each document.
+def _valid(tags: np.ndarray) -> np.ndarray:
+    before = np.concatenate([[OUTSIDE], tags[:-1]])
+    inside = (tags > 0) & (tags % 2 == 0)
+    stray = inside & (before != MISSING) & (before != tags) & (before != tags - 1)
+    return tags - stray
 
-    Viterbi's algorithm with one rule, that of IOB2: I follows B or I of its own label only.
+
+@dataclass(frozen=True)
+class Chain:
+    """The scores of a linear chain over tags.
+
+    transitions (ndarray): From the tag of the row to that of the column; float64, (tags, tags).
+    start (ndarray): Of the first tag of a document; float64, (tags,).
+    end (ndarray): Of its last tag; float64, (tags,).
+    """
+
+    transitions: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+
+
+def iob2_chain(width: int) -> Chain:
+    """Make the chain that knows nothing but the rule of IOB2: I follows B or I of its own label.
+
+    width (int): The number of tags.
+    RETURNS (Chain): Minus infinity for what the rule forbids, else 0.
+    """
+    inside = np.arange(2, width, 2)
+    transitions, start = np.zeros((width, width)), np.zeros(width)
+    start[inside] = -np.inf
+    transitions[:, inside] = -np.inf
+    transitions[inside - 1, inside] = 0.0
+    transitions[inside, inside] = 0.0
+    return Chain(transitions, start, np.zeros(width))
+
+
+class Steps:
+    """Tokens of many documents in the order in which a chain goes through them all at once.
+
+    First come the first tokens of all documents, then the second ones, and so on. The longest
+    document comes first, so that those which go on at a step are the first rows of the step before.
+
+    lengths (Sequence[int]): The number of tokens of each document.
+    order (ndarray): For each row the token's number in the documents one after the other; int64,
+        (tokens,).
+    first (list[int]): The first row of each step, and the number of rows.
+    alive (list[int]): The number of documents at each step.
+    """
+
+    def __init__(self, lengths: Sequence[int]):
+        sizes = np.asarray(lengths, dtype="int64")
+        ranks = np.empty(len(sizes), dtype="int64")
+        ranks[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
+        step = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        self.order = np.lexsort((np.repeat(ranks, sizes), step))
+        alive = np.bincount(step) if len(step) else np.zeros(0, dtype="int64")
+        self.alive: list[int] = alive.tolist()
+        self.first: list[int] = [0, *np.cumsum(alive).tolist()]
+
+    def rows(self, step: int) -> slice:
+        """Name the rows of a step."""
+        return slice(self.first[step], self.first[step + 1])
+
+    def before(self, step: int) -> slice:
+        """Name those rows of the step before that go on at this step."""
+        return slice(self.first[step - 1], self.first[step - 1] + self.alive[step])
+
+    def undo(self, rows: np.ndarray) -> np.ndarray:
+        """Put rows back into the order of the documents."""
+        result = np.empty_like(rows)
+        result[self.order] = rows
+        return result
+
+
+def decode(logits: Sequence[np.ndarray], chain: Chain | None = None) -> list[np.ndarray]:
+    """Find the most probable tags among the valid sequences of each document (Viterbi 1967).
 
     logits (Sequence[ndarray]): Each document's logits; shape (tokens, tags).
+    chain (Optional[Chain]): The scores of a CRF. None is `iob2_chain`.
     RETURNS (list[ndarray]): Each document's tag numbers; int64, shape (tokens,).
     """
-    order = sorted(range(len(logits)), key=lambda i: -len(logits[i]))
-    lengths = np.array([len(logits[i]) for i in order])
-    results = [np.zeros(len(scores), dtype="int64") for scores in logits]
-    if not len(lengths) or not lengths[0]:
-        return results
-    width = logits[order[0]].shape[1]
-    begin, inside = np.arange(1, width, 2), np.arange(2, width, 2)
-    # Documents end at different steps: the first `alive` of them, the longest, go on.
-    back: list[np.ndarray] = [np.zeros((len(order), width), dtype="int16")]
-    best = np.zeros((len(order), width), dtype="float32")
-    log_probs = [_log_softmax(logits[i]) for i in order]
-    for step in range(lengths[0]):
-        alive = int((lengths > step).sum())
-        emitted = np.stack([log_probs[row][step] for row in range(alive)])
-        if step == 0:
-            best[:alive] = emitted
-            best[:alive, inside] = -np.inf
-            continue
-        score = best[:alive]
-        source = np.repeat(score.argmax(axis=1)[:, None], width, axis=1)
-        source[:, inside] = np.where(score[:, begin] >= score[:, inside], begin, inside)
-        back.append(source.astype("int16"))
-        best[:alive] = np.take_along_axis(score, source, axis=1) + emitted
-    tags = best.argmax(axis=1)
-    for row, i in enumerate(order):
-        tag = tags[row]
-        for step in range(lengths[row] - 1, -1, -1):
-            results[i][step] = tag
-            tag = back[step][row, tag]
-    return results
+    lengths = [len(scores) for scores in logits]
+    steps = Steps(lengths)
+    if not steps.alive:
+        return [np.zeros(0, dtype="int64") for _ in logits]
+    scores = finite(np.concatenate(logits))[steps.order]
+    width = scores.shape[1]
+    chain = iob2_chain(width) if chain is None else chain
+    into = np.ascontiguousarray(chain.transitions.T)
+    sources = np.zeros(scores.shape, dtype="int16")
+    current = np.zeros(steps.alive[0], dtype="int64")
+    best = chain.start + scores[steps.rows(0)]
+    for step in range(1, len(steps.alive)):
+        n, rows = steps.alive[step], steps.rows(step)
+        if n < len(best):
+            current[n : len(best)] = (best[n:] + chain.end).argmax(axis=1)
+        arrivals = best[:n, None, :] + into
+        sources[rows] = arrivals.argmax(axis=2)
+        best = arrivals.max(axis=2) + scores[rows]
+    current[: len(best)] = (best + chain.end).argmax(axis=1)
+    tags = np.empty(len(scores), dtype="int64")
+    numbers = np.arange(len(current))
+    for step in range(len(steps.alive) - 1, -1, -1):
+        n, rows = steps.alive[step], steps.rows(step)
+        tags[rows] = current[:n]
+        current[:n] = sources[rows][numbers[:n], current[:n]]
+    return np.split(steps.undo(tags), np.cumsum(lengths)[:-1])
 
 
-def _log_softmax(scores: np.ndarray) -> np.ndarray:
-    shifted = scores - scores.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+def finite(logits: np.ndarray) -> np.ndarray:
+    """Convert logits to float64; those that are not finite become 0 or very large."""
+    return np.nan_to_num(
+        logits.astype("float64"), copy=False, nan=0.0, posinf=EXTREME, neginf=-EXTREME
+    )
 
 
 def spans_of(tags: np.ndarray, labels: Sequence[str]) -> list[tuple[int, int, str]]:

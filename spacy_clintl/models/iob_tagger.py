@@ -6,11 +6,16 @@ from spacy.tokens import Doc
 from thinc.api import Dropout, Linear, Model, chain, with_array
 from thinc.types import Floats2d
 
+from .crf import crf_layer
+
 TaggerModel = Model[list[Doc], list[Floats2d]]
 
 
 def iob_tagger_v1(
-    tok2vec: Model[list[Doc], list[Floats2d]], dropout: float = 0.1, nO: int | None = None
+    tok2vec: Model[list[Doc], list[Floats2d]],
+    dropout: float = 0.1,
+    nO: int | None = None,
+    crf: bool = False,
 ) -> TaggerModel:
     """Build the model of `iob_ner`: one affine layer over the token vectors.
 
@@ -18,17 +23,20 @@ def iob_tagger_v1(
         (tokens, width) a document: a listener to the shared encoder, or any tok2vec.
     dropout (float): Dropout of the token vectors.
     nO (Optional[int]): The number of tags; set from the labels.
+    crf (bool): Whether to learn scores of neighbouring tags, too, see `models.crf`. They learn at
+        the optimizer's rate: with that of a pretrained encoder (some 1e-5) they stay close to 0.
+        Give the optimizer a rate for heads (some 1e-3) and the encoder a small share of it.
     RETURNS (Model[List[Doc], List[Floats2d]]): One logit a tag; shape (tokens, tags).
+    RAISES (ClintlError): For a CRF with one tag.
     """
     output: Model[Floats2d, Floats2d] = Linear(nO, None)
     head = with_array(chain(Dropout(dropout), output))
-    return Model(
-        "iob_tagger",
-        forward,
-        init=init,
-        layers=[tok2vec, head],
-        refs={"tok2vec": tok2vec, "head": head, "output_layer": output},
-    )
+    refs = {"tok2vec": tok2vec, "head": head, "output_layer": output}
+    layers: list[Model] = [tok2vec, head]
+    if crf:
+        refs["crf"] = crf_layer(nO)
+        layers.append(refs["crf"])
+    return Model("iob_tagger", forward, init=init, layers=layers, refs=refs)
 
 
 def forward(
@@ -37,7 +45,8 @@ def forward(
     """Give each token's logits.
 
     The callback takes their gradients, or None where no token of the batch is annotated: the
-    output layer is left alone then; the tok2vec is always called, as a listener must be.
+    output layer is left alone then; the tok2vec is always called, as a listener must be. The
+    scores of a CRF are for the loss and the decoder: nothing is done with them here.
     """
     tok2vec, head = model.get_ref("tok2vec"), model.get_ref("head")
     if not any(len(doc) for doc in docs):
@@ -59,5 +68,8 @@ def forward(
 
 def init(model: TaggerModel, X: list[Doc] | None = None, Y: object = None) -> None:
     tok2vec = model.get_ref("tok2vec")
+    if model.has_ref("crf"):
+        model.get_ref("crf").set_dim("nO", model.get_ref("output_layer").get_dim("nO"))
+        model.get_ref("crf").initialize()
     tok2vec.initialize(X=X)
     model.get_ref("head").initialize(X=tok2vec.predict(X) if X else None)

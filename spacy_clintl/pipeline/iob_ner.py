@@ -3,9 +3,11 @@
 Nothing here imports torch: spaCy imports every factory in every user's process.
 """
 
+import math
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from spacy.language import Language
@@ -13,14 +15,19 @@ from spacy.pipeline.trainable_pipe import TrainablePipe
 from spacy.scorer import get_ner_prf
 from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_get_examples
-from spacy.util import filter_spans
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer
 from thinc.types import Floats2d
 
-from ..errors import ClintlError, Errors
-from ..models.iob import MISSING, decode, gold_tags, n_tags, spans_of
+from ..errors import ClintlError, Errors, Warnings
+from ..models.crf import add_gradients, entity_probabilities, get_chain, marginal_loss
+from ..models.iob import MISSING, Chain, decode, gold_tags, n_tags, spans_of
 from ..models.losses import softmax
+
+# The attribute `span._.confidence`.
+CONFIDENCE = "confidence"
+# How many documents an error names.
+NAMED = 10
 
 DEFAULT_MODEL = """
 [model]
@@ -44,6 +51,7 @@ subword_features = true
     default_config={
         "model": Config().from_str(DEFAULT_MODEL)["model"],
         "loss_weight": 1.0,
+        "confidence": True,
         "scorer": {"@scorers": "spacy.ner_scorer.v1"},
     },
     default_score_weights={
@@ -58,22 +66,47 @@ def make_iob_ner(
     name: str,
     model: Model[list[Doc], list[Floats2d]],
     loss_weight: float,
+    confidence: bool,
     scorer: Callable | None,
 ) -> "IobEntityRecognizer":
     """Create an IOB2 entity tagger.
 
     model (Model[List[Doc], List[Floats2d]]): Gives one logit a tag for each token.
-    loss_weight (float): What the loss is multiplied by, beside those of other components.
+    loss_weight (float): What the loss is multiplied by, beside those of other components; with 0
+        nothing is learned.
+    confidence (bool): Whether `span._.confidence` of each entity found is set to its probability.
     scorer (Optional[Callable]): Scores predictions.
+    RAISES (ClintlError): For a negative loss weight.
     """
-    return IobEntityRecognizer(nlp.vocab, model, name, loss_weight=loss_weight, scorer=scorer)
+    return IobEntityRecognizer(
+        nlp.vocab, model, name, loss_weight=loss_weight, confidence=confidence, scorer=scorer
+    )
+
+
+class Tagging(NamedTuple):
+    """What is predicted for a document.
+
+    tags (ndarray): Tag numbers, a valid IOB2 sequence; int64, shape (tokens,).
+    confidences (Optional[ndarray]): The probability of each entity of the tags, in their order;
+        float64, shape (entities,).
+    """
+
+    tags: np.ndarray
+    confidences: np.ndarray | None = None
 
 
 class IobEntityRecognizer(TrainablePipe):
     """Finds entities by tagging tokens; the tags are always a valid IOB2 sequence.
 
-    Tokens without gold (documents without entity annotation, entities that do not fall on
-    tokens) give no loss and no gradient.
+    The model is a softmax a token or, where its architecture has a CRF, a linear chain. Tokens
+    without gold (documents without entity annotation, tokens marked as missing, entities that do
+    not fall on tokens) give no loss and no gradient to the softmax; the chain sums over their tags.
+
+    An entity's confidence is the probability that it begins, goes on and ends just there with its
+    label, among all valid tag sequences of the document: see `models.crf.entity_probabilities`. It
+    is kept in `doc.user_data`, so that it passes through `nlp.pipe(n_process=2)`, `doc.to_bytes`
+    and `DocBin(store_user_data=True)`; where documents are read without the pipeline, register
+    the extension: `Span.set_extension("confidence", default=None)`.
     """
 
     def __init__(
@@ -83,12 +116,16 @@ class IobEntityRecognizer(TrainablePipe):
         name: str = "iob_ner",
         *,
         loss_weight: float = 1.0,
+        confidence: bool = True,
         scorer: Callable | None = get_ner_prf,
     ):
+        if not 0 <= loss_weight < math.inf:
+            raise ClintlError(Errors.CL339.format(name=name, value=loss_weight))
         self.vocab = vocab
         self.model = model
         self.name = name
         self.loss_weight = loss_weight
+        self.confidence = confidence and _can_be_set(CONFIDENCE, name)
         self.scorer = scorer
         self.cfg: dict[str, Any] = {"labels": []}
         self._learning = False  # whether there are gradients that no update has used yet
@@ -103,66 +140,123 @@ class IobEntityRecognizer(TrainablePipe):
         """RETURNS (list[str]): The entity labels, for `spacy init labels`."""
         return list(self.cfg["labels"])
 
-    def predict(self, docs: Iterable[Doc]) -> list[np.ndarray]:
+    def _chain(self) -> Chain | None:
+        # Read anew each time: training and averaging change the weights.
+        return get_chain(self.model.get_ref("crf")) if self.model.has_ref("crf") else None
+
+    def _to_numpy(self, scores: Sequence[Floats2d]) -> list[np.ndarray]:
+        # One array goes from the GPU and not one a document.
+        flat = self.model.ops.to_numpy(self.model.ops.xp.concatenate(list(scores)))
+        return np.split(flat, np.cumsum([len(rows) for rows in scores])[:-1])
+
+    def predict(self, docs: Iterable[Doc]) -> list[Tagging]:
         """Tag documents.
 
         docs (Iterable[Doc]): The documents.
-        RETURNS (list[ndarray]): Each document's tag numbers; int64, shape (tokens,).
+        RETURNS (list[Tagging]): Each document's tags, and the confidences of their entities.
         """
         if not self.labels:
             raise ClintlError(Errors.CL323.format(name=self.name))
-        logits = self.model.predict(list(docs))
-        return decode([self.model.ops.to_numpy(scores) for scores in logits])
+        docs = list(docs)
+        if not docs:
+            return []
+        logits, chain = self._to_numpy(self.model.predict(docs)), self._chain()
+        tags = decode(logits, chain)
+        if not self.confidence:
+            return [Tagging(numbers) for numbers in tags]
+        return list(map(Tagging, tags, entity_probabilities(logits, tags, chain)))
 
-    def set_annotations(self, docs: Iterable[Doc], tags: Sequence[np.ndarray]) -> None:
+    def set_annotations(self, docs: Iterable[Doc], taggings: Sequence[Tagging]) -> None:
         """Write the entities to the documents; entities set before stay.
 
         docs (Iterable[Doc]): The documents.
-        tags (Sequence[ndarray]): What `predict` gave.
+        taggings (Sequence[Tagging]): What `predict` gave.
         """
-        for doc, doc_tags in zip(docs, tags):
-            found = [_trimmed(doc, *span) for span in spans_of(doc_tags, self.labels)]
-            entities = [span for span in found if span is not None]
-            if doc.ents:
-                taken = {token.i for entity in doc.ents for token in entity}
-                free = [s for s in entities if taken.isdisjoint(range(s.start, s.end))]
-                entities = filter_spans([*doc.ents, *free])
-            doc.set_ents(entities, default="outside")
+        for doc, (tags, confidences) in zip(docs, taggings):
+            taken = {token.i for entity in doc.ents for token in entity}
+            found = []
+            for number, (start, end, label) in enumerate(spans_of(tags, self.labels)):
+                entity = _trimmed(doc, start, end, label)
+                if entity is None or not taken.isdisjoint(range(entity.start, entity.end)):
+                    continue
+                found.append(entity)
+                if confidences is not None:
+                    # A Python number, as a NumPy one cannot be serialized in every way.
+                    entity._.set(CONFIDENCE, float(confidences[number]))
+            doc.set_ents([*doc.ents, *found], default="outside")
 
     def get_loss(
         self, examples: Iterable[Example], scores: Sequence[Floats2d]
     ) -> tuple[float, list[Floats2d] | None]:
-        """Compute the mean cross-entropy of the annotated tokens, and its gradients.
+        """Compute the mean loss of the annotated tokens, and its gradients.
+
+        For the softmax this is their mean cross-entropy; for the CRF the sum of the documents'
+        negative log-likelihoods over the number of annotated tokens of the batch, so that
+        `loss_weight` means the same.
 
         examples (Iterable[Example]): The batch.
         scores (Sequence[Floats2d]): The model's logits, one array (tokens, tags) a document.
         RETURNS (tuple[float, Optional[list[Floats2d]]]): The loss and its gradients, None where
-            no token of the batch is annotated.
+            no token of the batch is annotated. Those of the CRF's scores are in the model.
+        RAISES (ClintlError): When the loss is not a number.
         """
-        gold = np.concatenate([gold_tags(example, self.cfg["labels"]) for example in examples])
-        annotated = np.flatnonzero(gold != MISSING)
-        if not len(annotated) or not self.loss_weight:
+        examples = list(examples)
+        gold = [gold_tags(example, self.cfg["labels"]) for example in examples]
+        n_annotated = sum(int((tags != MISSING).sum()) for tags in gold)
+        if not n_annotated or not self.loss_weight:
             return 0.0, None
+        factor = self.loss_weight / n_annotated
+        chain = self._chain()
+        if chain is None:
+            loss, gradients = self._token_loss(scores, np.concatenate(gold), factor)
+        else:
+            total, d_scores, d_chain = marginal_loss(self._to_numpy(scores), gold, chain)
+            loss = factor * total
+            gradients = [self.model.ops.asarray2f(factor * d) for d in d_scores]
+        if not math.isfinite(loss):
+            ids = self._unsound(examples, scores)
+            raise ClintlError(Errors.CL337.format(name=self.name, ids=ids))
+        if chain is not None:
+            add_gradients(self.model.get_ref("crf"), d_chain, factor)
+        self._learning = True
+        return loss, gradients
+
+    def _token_loss(
+        self, scores: Sequence[Floats2d], gold: np.ndarray, factor: float
+    ) -> tuple[float, list[Floats2d]]:
         xp = self.model.ops.xp
+        annotated = np.flatnonzero(gold != MISSING)
         probs = softmax(xp.concatenate(list(scores)))
         rows, columns = xp.asarray(annotated), xp.asarray(gold[annotated])
-        loss = -float(xp.log(probs[rows, columns] + 1e-12).mean())
+        loss = -factor * float(xp.log(probs[rows, columns] + 1e-12).sum())
         gradient = xp.zeros_like(probs)
         gradient[rows] = probs[rows]
         gradient[rows, columns] -= 1.0
-        gradient *= self.loss_weight / len(rows)
+        gradient *= factor
         borders = np.cumsum([len(score) for score in scores])[:-1]
-        self._learning = True
-        return self.loss_weight * loss, xp.split(gradient, borders.tolist())
+        return loss, xp.split(gradient, borders.tolist())
+
+    def _unsound(self, examples: Sequence[Example], scores: Sequence[Floats2d]) -> str:
+        """List the documents whose logits are not numbers; all if it is not the logits."""
+        bad = [not np.isfinite(rows).all() for rows in self._to_numpy(scores)]
+        ids = [
+            str(example.reference.user_data.get("id") or f"(number {number}, without id)")
+            for number, (example, is_bad) in enumerate(zip(examples, bad), start=1)
+            if is_bad or not any(bad)
+        ]
+        more = [f"and {len(ids) - NAMED} more"] if len(ids) > NAMED else []
+        return ", ".join([*ids[:NAMED], *more])
 
     def finish_update(self, sgd: Optimizer) -> None:
-        """Update the token vectors' model, and the output layer if it had gold since the last time.
+        """Update the model if there was gold since the last time.
+
+        Thinc keeps gradients as zeros after an update, with which weight decay and momentum would
+        move the weights without gold.
 
         sgd (Optimizer): The optimizer.
         """
-        self.model.get_ref("tok2vec").finish_update(sgd)
         if self._learning:
-            self.model.get_ref("head").finish_update(sgd)
+            self.model.finish_update(sgd)
         self._learning = False
 
     def initialize(
@@ -189,6 +283,8 @@ class IobEntityRecognizer(TrainablePipe):
         if not found:
             raise ClintlError(Errors.CL320.format(name=self.name))
         given = sorted(found) if labels is None else list(labels)
+        if not given and self.model.has_ref("crf"):
+            raise ClintlError(Errors.CL338.format(n=n_tags(0)))
         if not given or len(set(given)) < len(given):
             raise ClintlError(Errors.CL321.format(name=self.name, labels=given))
         if self.cfg["labels"] and self.cfg["labels"] != given:
@@ -199,11 +295,18 @@ class IobEntityRecognizer(TrainablePipe):
                     trained=", ".join(self.cfg["labels"]),
                 )
             )
+        output, needed = self.model.get_ref("output_layer"), n_tags(len(given))
+        if output.has_dim("nO") and output.get_dim("nO") != needed:
+            raise ClintlError(
+                Errors.CL340.format(
+                    name=self.name, n=output.get_dim("nO"), n_labels=len(given), needed=needed
+                )
+            )
         self.cfg["labels"] = given
         sample = list(islice(get_examples(), 10))
         for example in sample:
             gold_tags(example, given)  # complains about unknown labels
-        self.model.get_ref("output_layer").set_dim("nO", n_tags(len(given)))
+        output.set_dim("nO", needed)
         self.model.initialize(X=[example.predicted for example in sample])
 
 
@@ -214,3 +317,17 @@ def _trimmed(doc: Doc, start: int, end: int, label: str) -> Span | None:
     while end > start and doc[end - 1].is_space:
         end -= 1
     return Span(doc, start, end, label=label) if start < end else None
+
+
+def _can_be_set(attribute: str, name: str) -> bool:
+    """Register an attribute of spans, unless there is one of that name, and say if it takes values.
+
+    A user's own extension stays: values are written to it if it holds values, else not.
+    """
+    if not Span.has_extension(attribute):
+        Span.set_extension(attribute, default=None)
+    _, method, getter, setter = Span.get_extension(attribute)
+    if setter is None and (method is not None or getter is not None):
+        warnings.warn(Warnings.CW341.format(attribute=attribute, name=name), stacklevel=2)
+        return False
+    return True

@@ -73,18 +73,6 @@ def test_tagger_learns_without_a_transformer_and_is_saved(tmp_path):
     assert doc.has_annotation("ENT_IOB")
 
 
-def test_entities_set_before_stay():
-    nlp, _ = tagger()
-    doc = nlp.make_doc("\n aspirin \n")
-    doc.ents = [Span(doc, 1, 2, label="GIVEN")]
-    pipe = nlp.get_pipe("iob_ner")
-    pipe.set_annotations([doc], [np.array([1] + [2] * (len(doc) - 1))])
-    assert [(e.start, e.label_) for e in doc.ents] == [(1, "GIVEN")]
-    doc = nlp.make_doc("\n aspirin \n")
-    pipe.set_annotations([doc], [np.array([1] + [2] * (len(doc) - 1))])
-    assert [e.text for e in doc.ents] == ["aspirin"]
-
-
 def test_gold_tags():
     nlp = spacy.blank("en")
     reference = nlp.make_doc("aspirin for pain")
