@@ -116,27 +116,41 @@ def marginal_loss(
     width = len(chain.start)
     if not chosen:
         return 0.0, gradients, Chain(np.zeros((width, width)), np.zeros(width), np.zeros(width))
-    lengths = [len(gold[i]) for i in chosen]
+    lengths = np.array([len(gold[i]) for i in chosen])
+    borders = np.cumsum(lengths)
     free = np.concatenate([logits[i] for i in chosen]).astype("float64")
-    tags = np.concatenate([gold[i] for i in chosen])[:, None]
-    bound = np.where((tags == MISSING) | (tags == np.arange(width)), free, -np.inf)
-    # Each document goes through the steps twice: free, and bound to its gold.
-    steps = Steps([*lengths, *lengths])
+    tags = np.concatenate([gold[i] for i in chosen])
+    # Documents known in part go through the steps twice: free, and bound to their gold.
+    partly = np.array([(gold[i] == MISSING).any() for i in chosen])
+    in_part = np.repeat(partly, lengths)
+    column = tags[in_part, None]
+    agrees = (column == MISSING) | (column == np.arange(width))
+    bound = np.where(agrees, free[in_part], -np.inf)
+    steps = Steps([*lengths, *lengths[partly]])
     scores = np.concatenate([free, bound])[steps.order]
-    sign = np.repeat([1.0, -1.0], len(free))[steps.order]
+    sign = np.repeat([1.0, -1.0], [len(free), len(bound)])[steps.order]
     # What is not a number shows in the loss, of which the component complains.
     with np.errstate(divide="ignore", invalid="ignore"):
         alphas, betas = forward_backward(scores, steps, chain)
         log_z = log_sum_exp(alphas + betas, axis=1)
-        marginals = np.exp(alphas + betas - log_z[:, None])
+        marginals = steps.undo(np.exp(alphas + betas - log_z[:, None]) * sign[:, None])
         pairs = _pair_counts(alphas, betas + scores, log_z, sign, steps, chain)
-    loss = float(sign[: steps.alive[0]] @ log_z[: steps.alive[0]])
-    differences = steps.undo(marginals * sign[:, None]).reshape(2, len(free), width).sum(axis=0)
-    borders = np.cumsum(lengths)
+    loss = sign[: steps.alive[0]] @ log_z[: steps.alive[0]]
+    differences = marginals[: len(free)]
+    differences[in_part] += marginals[len(free) :]
+    # The gold of the others is one sequence.
+    certain = np.flatnonzero(~in_part)
+    first, last = (borders - lengths)[~partly], (borders - 1)[~partly]
+    later = np.setdiff1d(certain, first)
+    moves = tags[later - 1], tags[later]
+    loss -= free[certain, tags[certain]].sum() + chain.transitions[moves].sum()
+    loss -= chain.start[tags[first]].sum() + chain.end[tags[last]].sum()
+    differences[certain, tags[certain]] -= 1.0
+    np.subtract.at(pairs, moves, 1.0)
     for i, difference in zip(chosen, np.split(differences, borders[:-1])):
         gradients[i] = difference
     starts, ends = differences[borders - lengths], differences[borders - 1]
-    return loss, gradients, Chain(pairs, starts.sum(axis=0), ends.sum(axis=0))
+    return float(loss), gradients, Chain(pairs, starts.sum(axis=0), ends.sum(axis=0))
 
 
 def forward_backward(
