@@ -101,8 +101,8 @@ def marginal_loss(
     """Compute how improbable the annotation is, and the gradients of that.
 
     The loss of a document is log Z over all valid sequences less log Z over those that agree with
-    the gold where it is known (Tsuboi et al. 2008). Where nothing is missing this is
-    the usual negative log-likelihood; a document without annotation gives no loss and no gradient.
+    the gold where it is known (Tsuboi et al. 2008). Where nothing is missing this is the usual
+    negative log-likelihood; a document without annotation gives no loss and no gradient.
 
     logits (Sequence[ndarray]): Each document's logits; shape (tokens, tags).
     gold (Sequence[ndarray]): Each document's tag numbers, MISSING where not annotated, else valid
