@@ -323,6 +323,26 @@ class Errors(metaclass=ErrorsWithCodes):
     )
     CL336 = "{loss}: the setting '{setting}' is {value!r}, but it must be {expected}."
 
+    # heads
+    CL344 = (
+        "Task '{task}' is about pairs of texts, but document {document} is annotated for it and "
+        "{what}. A pair is one text, its sides divided by one U+2029; convert pairs with "
+        "'python -m spacy clintl convert pairs IN OUT.spacy', or mend the corpus."
+    )
+    CL345 = (
+        "The head of task '{task}' reads the task '{other}', which is not among the component's: "
+        "{known}. Mend 'tasks' of its spacy_clintl.ReadsTasks.v1."
+    )
+    CL346 = (
+        "These tasks read each other in a circle: {cycle}. Take one out of 'tasks' of a "
+        "spacy_clintl.ReadsTasks.v1."
+    )
+    CL347 = "spacy_clintl.{head}.v1: '{setting}' is {value!r}, but must be {expected}."
+    CL348 = (
+        "The saved weights of {head} do not fit its settings. The settings of a trained head must "
+        "not be changed in its config; start from a new component to change them."
+    )
+
     # 4xx: adaptation
     CL400 = "There is no usable text in {paths}: {n_empty} empty and {n_bad} unusable records."
     CL401 = (

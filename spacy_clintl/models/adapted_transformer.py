@@ -38,7 +38,8 @@ def adapted_transformer_v1(
 ) -> TransformerModel:
     """Build the encoder for the stock `transformer` factory, which stock listeners listen to.
 
-    The folder is read by `nlp.initialize()` only. A saved pipeline carries all it needs.
+    The folder is read by `nlp.initialize()` only. A saved pipeline carries all it needs. A document
+    that is a pair (see `spacy_clintl.pairs`) is encoded as the tokenizer encodes two sequences.
 
     name (str): An encoder folder, as `spacy clintl base` and `spacy clintl adapt` write them.
     window (Optional[int]): The greatest number of word pieces encoded together, special ones
@@ -175,7 +176,7 @@ def _doc_data(windows: DocWindows, hidden: Floats3d) -> TransformerData:
             input_ids=windows.input_ids,  # type: ignore[arg-type]
             attention_mask=np.ones((n_windows, n_pieces), dtype="f"),  # type: ignore[arg-type]
             lengths=[n_pieces] * n_windows,
-            token_type_ids=None,
+            token_type_ids=windows.types,  # type: ignore[arg-type]
         ),
         model_output=BaseModelOutput(last_hidden_state=cast(Any, hidden)),
         align=Ragged(windows.rows, windows.lengths),  # type: ignore[arg-type]
@@ -192,7 +193,8 @@ def _make_forward(window: int | None, overlap: int) -> Callable:
         size = window or shim.encoder.max_pieces
         cut = cut_windows(docs, shim.encoder.tokenizer, shim.special, window=size, overlap=overlap)
         inputs = [ids for windows in cut if windows is not None for ids in windows.input_ids]
-        vectors, backprop_vectors = shim(inputs, is_train)
+        types = [row for windows in cut if windows is not None for row in windows.type_rows()]
+        vectors, backprop_vectors = shim(inputs, is_train, types)
 
         def backprop(d_batch: PackedTransformerBatch) -> list[Doc]:
             backprop_vectors(cast(Any, d_batch.model_output.last_hidden_state))

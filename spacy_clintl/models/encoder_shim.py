@@ -1,7 +1,7 @@
 """Runs an encoder over many windows at once for Thinc, in bounded memory."""
 
 import copy
-import os
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,18 +16,13 @@ from thinc.types import Floats2d
 from torch.utils.checkpoint import checkpoint
 
 from ..errors import ClintlError, Errors
+from . import forking  # noqa: F401
 from .encoder import Encoder
 from .freezing import apply_freezing, rate_of
 from .memory import release_free_memory
 from .packing import pack_by_length, padded_shape
 from .precision import autocast_dtype
 from .windows import SpecialPieces
-
-# `nlp.pipe(n_process=…)` forks. The threads of torch's pool do not exist in the child, which would
-# wait for them forever; and with one thread each, the processes do not fight over the cores.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
-
 
 # How many word pieces go through the encoder before free memory is given back: about a minute's
 # training on two cores, beside which the call takes no time.
@@ -71,7 +66,8 @@ class EncoderShim(PyTorchShim):
         super().__init__(None)
         self.settings = settings
         self.encoder: Encoder | None = None
-        self.special: SpecialPieces | None = None
+        self.special: tuple[SpecialPieces, SpecialPieces] | None = None
+        self.has_types = False
         self._pieces_since_release = 0
         if encoder is not None:
             self.set_encoder(encoder)
@@ -81,16 +77,26 @@ class EncoderShim(PyTorchShim):
         autocast_dtype(self.settings.precision, "cpu")  # complain now about an unknown name
         apply_freezing(encoder.module, self.settings.freeze)
         self.encoder = encoder
-        self.special = SpecialPieces.of(encoder.tokenizer)
+        # Around one sequence, and around and between two.
+        self.special = (
+            SpecialPieces.of(encoder.tokenizer, 1),
+            SpecialPieces.of(encoder.tokenizer, 2),
+        )
+        self.has_types = _has_types(encoder.module)
         self._model = encoder.module.to(get_torch_default_device())
 
     def __call__(
-        self, inputs: Sequence[np.ndarray], is_train: bool
+        self,
+        inputs: Sequence[np.ndarray],
+        is_train: bool,
+        types: Sequence[np.ndarray | None] | None = None,
     ) -> tuple[list[Floats2d], Callable[[Sequence[Floats2d]], None]]:
         """Encode windows.
 
         inputs (Sequence[ndarray]): Word piece ids of each window; int64, shape (pieces,).
         is_train (bool): Whether to apply dropout and to prepare for the backward pass.
+        types (Optional[Sequence[Optional[ndarray]]]): Each window's token types, of the same
+            shape; None is type 0 throughout. An encoder that knows no types does without.
         RETURNS (tuple): Each window's vectors, float32, shape (pieces, width); and a callback
             that takes gradients of these shapes and adds to the gradients of the weights.
         """
@@ -106,11 +112,12 @@ class EncoderShim(PyTorchShim):
         with torch.set_grad_enabled(learns), _autocast(self.device.type, dtype):
             for pack in packs:
                 ids, mask = self._pad([inputs[i] for i in pack])
+                pack_types = self._pad_types([types[i] for i in pack], ids) if types else None
                 n_pieces += ids.numel()
                 if learns and n_pieces > self.settings.kept_pieces:
-                    hidden = checkpoint(self._encode, ids, mask, use_reentrant=False)
+                    hidden = checkpoint(self._encode, ids, mask, pack_types, use_reentrant=False)
                 else:
-                    hidden = self._encode(ids, mask)
+                    hidden = self._encode(ids, mask, pack_types)
                 vectors = torch2xp(hidden.detach().float())
                 for row, i in enumerate(pack):
                     outputs[i] = vectors[row, : len(inputs[i])]
@@ -132,8 +139,13 @@ class EncoderShim(PyTorchShim):
 
         return outputs, backprop
 
-    def _encode(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        return self._model(input_ids=ids, attention_mask=mask).last_hidden_state
+    def _encode(
+        self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor | None
+    ) -> torch.Tensor:
+        inputs = {"input_ids": ids, "attention_mask": mask}
+        if types is not None:
+            inputs["token_type_ids"] = types
+        return self._model(**inputs).last_hidden_state
 
     def _pad(self, windows: list[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
         assert self.encoder is not None
@@ -147,6 +159,17 @@ class EncoderShim(PyTorchShim):
         lengths = np.pad(lengths, (0, rows - len(windows)), mode="edge")
         mask = (np.arange(longest) < lengths[:, None]).astype("int64")
         return torch.from_numpy(ids).to(self.device), torch.from_numpy(mask).to(self.device)
+
+    def _pad_types(
+        self, windows: list[np.ndarray | None], ids: torch.Tensor
+    ) -> torch.Tensor | None:
+        if not self.has_types or all(window is None for window in windows):
+            return None
+        types = np.zeros(tuple(ids.shape), dtype="int64")
+        for row, window in enumerate(windows):
+            if window is not None:
+                types[row, : len(window)] = window
+        return torch.from_numpy(types).to(self.device)
 
     def finish_update(self, optimizer: Optimizer) -> None:
         """Let the optimizer change what has a gradient, each parameter at its own rate.
@@ -195,6 +218,12 @@ class EncoderShim(PyTorchShim):
 
     def __deepcopy__(self, memo: dict) -> Shim:
         return self.copy()
+
+
+def _has_types(module: torch.nn.Module) -> bool:
+    """Say whether the encoder tells first and second sequence apart by token types."""
+    n_types = getattr(module.config, "type_vocab_size", None) or 0
+    return n_types > 1 and "token_type_ids" in inspect.signature(module.forward).parameters
 
 
 def _autocast(device_type: str, dtype: torch.dtype | None) -> torch.autocast:

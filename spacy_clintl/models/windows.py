@@ -4,6 +4,11 @@ A document that fits the encoder is one window, so nothing is encoded twice. A l
 into evenly spread windows of full length that overlap; each word piece is then read from the
 window in which it has the most context on its poorer side ("maximum context" in Devlin et al.
 2019, the SQuAD code).
+
+A document that is a pair (see `spacy_clintl.pairs`) is encoded as the tokenizer encodes two
+sequences, with its separator between them. If both do not fit, each window holds a part of either
+side; a side that takes no more than half of a window stands whole in all of them, as the question
+does in the SQuAD code, and its tokens are the mean over the windows.
 """
 
 from collections.abc import Sequence
@@ -15,40 +20,46 @@ from spacy.attrs import IDX, LENGTH
 from spacy.tokens import Doc
 
 from ..errors import ClintlError, Errors
+from ..pairs import SEPARATOR, split_pair
 
 
 @dataclass(frozen=True)
 class SpecialPieces:
-    """What the tokenizer puts around a sequence.
+    """What the tokenizer puts around one sequence, or around and between two.
 
-    before (ndarray): Ids put before the text, e.g. of [CLS]; int64, shape (n,).
-    after (ndarray): Ids put after it, e.g. of [SEP]; int64, shape (m,).
+    ids (list[ndarray]): The ids before the first sequence, e.g. of [CLS], between two, and behind
+        the last, e.g. of [SEP]; each int64, shape (n,).
+    strings (list[list[str]]): The pieces themselves.
+    types (list[ndarray]): Their token types; each int64, shape (n,).
+    side_types (list[int]): The token type of each sequence.
     """
 
-    before: np.ndarray
-    after: np.ndarray
-    before_strings: list[str]
-    after_strings: list[str]
+    ids: list[np.ndarray]
+    strings: list[list[str]]
+    types: list[np.ndarray]
+    side_types: list[int]
 
     def __len__(self) -> int:
-        return len(self.before) + len(self.after)
+        return sum(map(len, self.ids))
 
     @classmethod
-    def of(cls, tokenizer: Any) -> "SpecialPieces":
+    def of(cls, tokenizer: Any, n_sides: int) -> "SpecialPieces":
         """Find them by asking: templates differ too much between kinds to be looked up."""
-        bare = tokenizer("a", add_special_tokens=False)["input_ids"]
-        full = tokenizer("a", add_special_tokens=True)["input_ids"]
-        for start in range(len(full) - len(bare) + 1):
-            if full[start : start + len(bare)] == bare:
-                break
-        else:  # a template that changes the text itself: no kind we support does
-            start = 0
-        before, after = full[:start], full[start + len(bare) :]
+        [encoding] = tokenizer(*["a"] * n_sides).encodings
+        places: list[list[int]] = [[] for _ in range(n_sides + 1)]
+        side_types = [0] * n_sides
+        place = 0
+        for i, side in enumerate(encoding.sequence_ids):
+            if side is None:
+                places[place].append(i)
+            else:
+                place = side + 1
+                side_types[side] = encoding.type_ids[i]
         return cls(
-            np.asarray(before, dtype="int64"),
-            np.asarray(after, dtype="int64"),
-            tokenizer.convert_ids_to_tokens(before),
-            tokenizer.convert_ids_to_tokens(after),
+            [np.asarray([encoding.ids[i] for i in part], dtype="int64") for part in places],
+            [[encoding.tokens[i] for i in part] for part in places],
+            [np.asarray([encoding.type_ids[i] for i in part], dtype="int64") for part in places],
+            side_types,
         )
 
 
@@ -61,70 +72,163 @@ class DocWindows:
     rows (ndarray): For each token in turn, the rows of its word pieces in the encoder's output
         for this document, reshaped to (windows * pieces, width); int32, shape (n,).
     lengths (ndarray): How many of `rows` belong to each token; int32, shape (tokens,).
+    types (Optional[ndarray]): The token types of a pair, shaped as `input_ids`; else None.
     """
 
     input_ids: np.ndarray
     strings: list[list[str]]
     rows: np.ndarray
     lengths: np.ndarray
+    types: np.ndarray | None = None
+
+    def type_rows(self) -> list[np.ndarray | None]:
+        """RETURNS (list[Optional[ndarray]]): Each window's token types."""
+        return [None] * len(self.input_ids) if self.types is None else list(self.types)
 
 
 def cut_windows(
-    docs: Sequence[Doc], tokenizer: Any, special: SpecialPieces, *, window: int, overlap: int
+    docs: Sequence[Doc],
+    tokenizer: Any,
+    special: tuple[SpecialPieces, SpecialPieces],
+    *,
+    window: int,
+    overlap: int,
 ) -> list[DocWindows | None]:
     """Cut documents into windows of word pieces.
 
     docs (Sequence[Doc]): The documents. Any tokenization will do, as pieces and tokens are
         matched by their characters.
     tokenizer (PreTrainedTokenizerFast): Gives the word pieces.
-    special (SpecialPieces): What to put around each window.
+    special (tuple[SpecialPieces, SpecialPieces]): What to put around one sequence, and around
+        and between the two of a pair.
     window (int): The greatest length of a window in word pieces, special ones included.
-    overlap (int): How many word pieces two windows share at least.
+    overlap (int): How many word pieces two windows share at least; fewer in a side of a pair that
+        has little room.
     RETURNS (list[Optional[DocWindows]]): One for each document; None for those without tokens.
     """
-    if window - len(special) <= overlap:
-        raise ClintlError(Errors.CL209.format(window=window, overlap=overlap, special=len(special)))
-    filled = [doc for doc in docs if len(doc)]
-    if not filled:
+    sides = [_sides(doc.text) for doc in docs if len(doc)]
+    for pieces in {len(each): special[len(each) - 1] for each in sides}.values():
+        # Each side of a pair needs room for a piece at least.
+        if window - len(pieces) <= max(overlap, len(pieces.side_types) - 1):
+            message = Errors.CL209.format(window=window, overlap=overlap, special=len(pieces))
+            raise ClintlError(message)
+    if not sides:
         return [None for _ in docs]
-    encodings = tokenizer(
-        [doc.text for doc in filled],
-        add_special_tokens=False,
-        return_attention_mask=False,
-        return_token_type_ids=False,
-        # We cut by ourselves: the remark that a text is longer than the encoder is noise.
-        verbose=False,
-    ).encodings
-    cut = iter(
-        _cut_one(doc, encoding, special, window - len(special), overlap)
-        for doc, encoding in zip(filled, encodings)
+    encodings = iter(
+        tokenizer(
+            [side for each in sides for side in each],
+            add_special_tokens=False,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+            # We cut by ourselves: the remark that a text is longer than the encoder is noise.
+            verbose=False,
+        ).encodings
     )
-    return [next(cut) if len(doc) else None for doc in docs]
+    remaining = iter(sides)
+    return [
+        _cut_one(doc, [next(encodings) for _ in next(remaining)], special, window, overlap)
+        if len(doc)
+        else None
+        for doc in docs
+    ]
+
+
+def _sides(text: str) -> tuple[str, ...]:
+    return split_pair(text) or (text,)
 
 
 def _cut_one(
-    doc: Doc, encoding: Any, special: SpecialPieces, capacity: int, overlap: int
+    doc: Doc,
+    encodings: list[Any],
+    specials: tuple[SpecialPieces, SpecialPieces],
+    window: int,
+    overlap: int,
 ) -> DocWindows:
-    ids = np.asarray(encoding.ids, dtype="int64")
-    starts = window_starts(len(ids), capacity, overlap)
-    size = min(len(ids), capacity)
-    input_ids = np.empty((len(starts), size + len(special)), dtype="int64")
-    n_before = len(special.before)
-    input_ids[:, :n_before] = special.before
-    input_ids[:, n_before + size :] = special.after
-    input_ids[:, n_before : n_before + size] = ids[starts[:, None] + np.arange(size)]
-    pieces = encoding.tokens
-    strings = [
-        special.before_strings + pieces[start : start + size] + special.after_strings
-        for start in starts.tolist()
-    ]
-    tokens, matched = match_pieces(doc, np.asarray(encoding.offsets, dtype="int64").reshape(-1, 2))
-    # In the shared part of two windows, the first half is read from the first window.
-    borders = (starts[1:] + starts[:-1] + size) // 2
-    owner = np.searchsorted(borders, matched, side="right")
-    rows = owner * input_ids.shape[1] + n_before + matched - starts[owner]
+    special = specials[len(encodings) - 1]
+    starts, sizes = _spread([len(e.ids) for e in encodings], window - len(special), overlap)
+    n_windows = len(starts[0])
+    id_parts, type_parts = [special.ids[0]], [special.types[0]]
+    strings = [list(special.strings[0]) for _ in range(n_windows)]
+    columns = []  # where each side begins in a window
+    for side, encoding in enumerate(encodings):
+        columns.append(len(strings[0]))
+        ids = np.asarray(encoding.ids, dtype="int64")
+        id_parts += [ids[starts[side][:, None] + np.arange(sizes[side])], special.ids[side + 1]]
+        side_types = np.full(sizes[side], special.side_types[side], dtype="int64")
+        type_parts += [side_types, special.types[side + 1]]
+        pieces = encoding.tokens
+        for row, start in zip(strings, starts[side].tolist()):
+            row += pieces[start : start + sizes[side]] + special.strings[side + 1]
+    input_ids = _side_by_side(id_parts, n_windows)
+    tokens, rows = _match_rows(doc, encodings, starts, sizes, columns, input_ids.shape[1])
     lengths = np.bincount(tokens, minlength=len(doc))
-    return DocWindows(input_ids, strings, rows.astype("int32"), lengths.astype("int32"))
+    return DocWindows(
+        input_ids,
+        strings,
+        rows.astype("int32"),
+        lengths.astype("int32"),
+        _side_by_side(type_parts, n_windows) if len(encodings) > 1 else None,
+    )
+
+
+def _side_by_side(parts: list[np.ndarray], n_windows: int) -> np.ndarray:
+    """Join columns, of which some are the same in all windows."""
+    return np.concatenate(
+        [np.broadcast_to(part, (n_windows, part.shape[-1])) for part in parts], axis=1
+    )
+
+
+def _spread(lengths: list[int], capacity: int, overlap: int) -> tuple[list[np.ndarray], list[int]]:
+    """Give each side's starts in the windows, and how much of it each window holds."""
+    if len(lengths) == 1:
+        return [window_starts(lengths[0], capacity, overlap)], [min(lengths[0], capacity)]
+    if sum(lengths) <= capacity:
+        return [np.zeros(1, dtype="int64") for _ in lengths], lengths
+    shorter = min(min(lengths), capacity // 2)
+    sizes = [shorter, capacity - shorter]
+    if lengths[0] > lengths[1]:
+        sizes.reverse()
+    n_windows = max(
+        len(window_starts(length, size, min(overlap, size // 2)))
+        for length, size in zip(lengths, sizes)
+    )
+    return [
+        (np.arange(n_windows) * (length - size)) // (n_windows - 1)
+        for length, size in zip(lengths, sizes)
+    ], sizes
+
+
+def _match_rows(
+    doc: Doc,
+    encodings: list[Any],
+    starts: list[np.ndarray],
+    sizes: list[int],
+    columns: list[int],
+    n_columns: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Match tokens to rows of the encoder's output, by token."""
+    offsets = [np.asarray(e.offsets, dtype="int64").reshape(-1, 2) for e in encodings]
+    if len(offsets) > 1:
+        offsets[1] = offsets[1] + doc.text.index(SEPARATOR) + 1
+    tokens, pieces = match_pieces(doc, np.concatenate(offsets))
+    n_first = len(offsets[0])
+    found_tokens, found_rows = [], []
+    for side, (begin, size) in enumerate(zip(starts, sizes)):
+        mine = (pieces >= n_first) == (side == 1)
+        side_tokens, side_pieces = tokens[mine], pieces[mine] - side * n_first
+        if begin[-1] == 0:  # whole in each window
+            owner = np.arange(len(begin))[:, None]
+            side_tokens = np.tile(side_tokens, len(begin))
+        else:
+            # In the shared part of two windows, the first half is read from the first window.
+            borders = (begin[1:] + begin[:-1] + size) // 2
+            owner = np.searchsorted(borders, side_pieces, side="right")
+        rows = owner * n_columns + columns[side] + side_pieces - begin[owner]
+        found_tokens.append(side_tokens)
+        found_rows.append(rows.ravel())
+    tokens, rows = np.concatenate(found_tokens), np.concatenate(found_rows)
+    order = np.argsort(tokens, kind="stable")
+    return tokens[order], rows[order]
 
 
 def window_starts(n_pieces: int, capacity: int, overlap: int) -> np.ndarray:

@@ -21,7 +21,7 @@ from ..errors import ClintlError, Errors
 from ..evaluation.classification import score_tasks
 from ..models.heads.linear import linear_head_v1
 from ..models.losses import sigmoid, softmax
-from ..models.multitask_textcat import add_head, heads_of
+from ..models.multitask_textcat import add_head, heads_of, require_pairs
 from .class_weights import find_class_weights
 from .task_loss import task_loss
 from .tasks import SEPARATOR, Task, check_labels, gold_of, labels_by_task, read_tasks, set_cats
@@ -116,7 +116,8 @@ class MultiTaskTextCategorizer(TrainablePipe):
         self.scorer = scorer
         self.tasks = read_tasks(tasks, name)
         for task in self.tasks.values():
-            add_head(model, task.name, task.head or linear_head_v1())
+            head = task.head or linear_head_v1()
+            add_head(model, task.name, head, exclusive=task.exclusive)
         self.cfg: dict[str, Any] = {
             "labels": {task: [] for task in self.tasks},
             "class_weights": {},
@@ -208,13 +209,14 @@ class MultiTaskTextCategorizer(TrainablePipe):
             gradients[name] = None
             if not task.weight:
                 continue
-            weights = self.cfg["class_weights"]
-            result = task_loss(
-                self.model.ops, self._named(task), scores[name], examples, weights, self.name
-            )
-            if result is None:
+            truths, mask = gold_of(self._named(task), examples, self.name)
+            if not mask.any():
                 continue
-            self._task_losses[name], gradient = result
+            require_pairs(self.model, name, examples, mask)
+            weights = self.cfg["class_weights"]
+            self._task_losses[name], gradient = task_loss(
+                self.model.ops, task, scores[name], (truths, mask), examples, weights, self.name
+            )
             total += task.weight * self._task_losses[name]
             gradients[name] = gradient * task.weight
             self._learning.add(name)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from spacy.training import Example
 from thinc.api import Ops
 from thinc.types import Floats2d
@@ -11,33 +12,32 @@ from thinc.types import Floats2d
 from ..errors import ClintlError, Errors
 from ..models.losses import Loss, binary_cross_entropy, cross_entropy, mean_loss
 from .class_weights import spread
-from .tasks import Task, gold_of
+from .tasks import Task
 
 
 def task_loss(
     ops: Ops,
     task: Task,
     logits: Floats2d,
+    gold: tuple[np.ndarray, np.ndarray],
     examples: Sequence[Example],
     class_weights: Mapping[str, Mapping[str, float]],
     name: str,
-) -> tuple[float, Floats2d] | None:
+) -> tuple[float, Floats2d]:
     """Compute a task's loss, before it is multiplied by the task's weight.
 
     ops (Ops): Where the logits lie.
     task (Task): The task, with its labels.
     logits (Floats2d): What its head says, shape (documents, labels).
-    examples (Sequence[Example]): The batch.
+    gold (tuple[ndarray, ndarray]): Truths and mask, as `gold_of` gives them; some are known.
+    examples (Sequence[Example]): The batch, for messages.
     class_weights (Mapping[str, Mapping[str, float]]): What `find_class_weights` gave.
     name (str): The component's name, for messages.
-    RETURNS (Optional[tuple[float, Floats2d]]): The loss and its gradient; None where no document of
-        the batch is annotated for the task.
+    RETURNS (tuple[float, Floats2d]): The loss and its gradient.
     RAISES (ClintlError): When the loss or its gradient is not finite, or a loss of the user's own
         breaks the rules.
     """
-    truths, mask = gold_of(task, examples, name)
-    if not mask.any():
-        return None
+    truths, mask = gold
     weights = None
     if task.class_weights is not None:
         if task.name not in class_weights:
