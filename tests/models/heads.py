@@ -55,11 +55,11 @@ def gradients_of(head):
     found = {}
     for i, node in enumerate(head.walk()):
         for name in node.param_names:
-            found[f"{i} {name}"] = node.get_grad(name) if node.has_grad(name) else None
+            found[f"{i} {name}"] = node.get_grad(name).copy() if node.has_grad(name) else None
         for shim in node.shims:
             for name, parameter in shim._model.named_parameters():
                 grad = parameter.grad
-                found[f"{i} {name}"] = None if grad is None else grad.numpy()
+                found[f"{i} {name}"] = None if grad is None else grad.numpy().copy()
     return found
 
 

@@ -70,11 +70,13 @@ def test_gradients_are_the_slopes(kind, seed):
     assert [g.shape for g in gradients] == [a.shape for a in arrays]
     for array, gradient in zip(arrays, gradients):
         direction = np.sign(rng.normal(size=array.shape)).astype("f")
+        if head.name == "label_dependency" and array is head.get_param("W"):
+            np.fill_diagonal(direction, 0.0)  # a label does not depend on itself
         slope = 0.0
         for sign in (1, -1):
-            array += sign * 4e-3 * direction
-            slope += sign * float((head.predict(inputs) * coefficients).sum()) / 8e-3
-            array -= sign * 4e-3 * direction
+            array += sign * 1e-3 * direction
+            slope += sign * float((head.predict(inputs) * coefficients).sum()) / 2e-3
+            array -= sign * 1e-3 * direction
         assert slope == pytest.approx(float((gradient * direction).sum()), rel=0.03, abs=0.02)
 
 

@@ -73,7 +73,7 @@ def orders(seed, n_docs=64):
 
 
 def test_bilstm_knows_the_order():
-    inputs, truths = orders(seed=0)
+    inputs, truths = orders(seed=0, n_docs=128)
     head = cross_attention_bilstm_head_v1(16, attention_heads=2, dropout=0.0)
     head = build(head, width=4, n_labels=2)
     train(head, inputs, truths, steps=60, rate=0.02)
@@ -111,13 +111,13 @@ def test_pair_head_compares_the_sides():
     assert best_of(head, blind, truths) < 0.8
 
 
-def quadrants(n=200):
-    """Two labels are signs of the token; the third holds where both others do."""
+def quadrants(n=300):
+    """Two labels are signs of the token; the third holds where one of them does, and not both."""
     rng = np.random.default_rng(0)
-    inputs = [rng.uniform(0.1, 1, size=(1, 2)).astype("f") for _ in range(n)]
+    inputs = [rng.uniform(0.15, 1, size=(1, 2)).astype("f") for _ in range(n)]
     inputs = [x * rng.choice([-1.0, 1.0], size=2).astype("f") for x in inputs]
     signs = np.concatenate(inputs) > 0
-    return inputs, np.column_stack([signs, signs.all(axis=1)]).astype("f")
+    return inputs, np.column_stack([signs, signs[:, 0] != signs[:, 1]]).astype("f")
 
 
 def test_label_dependency_starts_as_the_head_inside_and_then_helps():
@@ -127,8 +127,8 @@ def test_label_dependency_starts_as_the_head_inside_and_then_helps():
     np.testing.assert_array_equal(head.predict(inputs), plain.predict(inputs))
     for each in (plain, head):
         train(each, inputs, truths, loss=binary_cross_entropy, steps=120, rate=0.1)
-    assert share_right(head, inputs, truths[:]) > 0.99
-    assert share_right(plain, inputs, truths) < 0.99
+    assert share_right(head, inputs, truths) > 0.97
+    assert share_right(plain, inputs, truths) < 0.85
     weights = head.get_param("W")
     assert not weights.diagonal().any()
     assert weights.any()
