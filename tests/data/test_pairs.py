@@ -6,9 +6,9 @@ import spacy
 from spacy_clintl.data.convert import convert
 from spacy_clintl.data.docbin import iter_docbin
 from spacy_clintl.data.formats.pairs import read_pairs
-from spacy_clintl.data.pairs import join_pair, pair_spans, split_pair
 from spacy_clintl.data.records import ConversionCounts
 from spacy_clintl.errors import ClintlError
+from spacy_clintl.pairs import join_pair, pair_spans, split_pair
 
 NLP = spacy.blank("en")
 

@@ -1,6 +1,5 @@
 """Each component by itself, on the small default model, and what it says to bad input."""
 
-import numpy as np
 import pytest
 import spacy
 from spacy.tokens import Doc, Span

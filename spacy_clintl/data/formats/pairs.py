@@ -7,7 +7,7 @@
 | any other | CSV, TSV, JSONL or Parquet with a column a side |
 
 Sources: Romanov and Shivade 2018, https://doi.org/10.18653/v1/D18-1187; for NLI4CT see `nli4ct`.
-A pair becomes one text, as `spacy_clintl.data.pairs` says.
+A pair becomes one text, as `spacy_clintl.pairs` says.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ClintlError, Errors
-from ..pairs import join_pair
+from ...pairs import join_pair
 from ..records import ConversionCounts, Record
 from .nli4ct import is_trial, read_statements
 from .registry import formats
