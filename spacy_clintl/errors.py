@@ -373,6 +373,8 @@ class Errors(metaclass=ErrorsWithCodes):
         "Gold {gold} and scores {scores} must be tables of documents by labels of the same shape, "
         "with one column for each of the {n} labels."
     )
+    CL530 = "{path} has no component that can be calibrated, such as multitask_textcat: {names}."
+    CL531 = "No document in {path} is annotated for a task of the pipeline. Calibrate on others."
     CL522 = "The thresholds of task '{task}' do not fit its labels: give one, or one a label."
     CL523 = "{path} is neither a wheel nor a folder with a pyproject.toml or setup.py."
     CL524 = (

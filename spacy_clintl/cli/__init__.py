@@ -6,7 +6,7 @@ need inside their functions.
 
 from spacy.cli._util import app as spacy_app
 
-from . import adapt, base, convert, corpus, evaluate, verify  # noqa: F401
+from . import adapt, base, calibrate, convert, corpus, evaluate, verify  # noqa: F401
 from ._app import app, show_own_errors
 
 spacy_app.add_typer(app, name="clintl")

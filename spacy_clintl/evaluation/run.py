@@ -65,3 +65,19 @@ def evaluate(
     """
     scores = nlp.evaluate(make_examples(nlp, docs), batch_size=batch_size)
     return {**scores, "documents": len(docs)}
+
+
+def predict(
+    nlp: "Language", examples: Sequence["Example"], *, batch_size: int | None = None
+) -> list["Example"]:
+    """Run a pipeline over the predicted Docs of examples, without scoring them.
+
+    nlp (Language): The pipeline.
+    examples (Sequence[Example]): What `make_examples` gave.
+    batch_size (int | None): Documents in a batch, by default the pipeline's own.
+    RETURNS (list[Example]): The examples, with predictions.
+    """
+    docs = nlp.pipe((example.predicted for example in examples), batch_size=batch_size)
+    for example, doc in zip(examples, docs, strict=True):
+        example.predicted = doc
+    return list(examples)

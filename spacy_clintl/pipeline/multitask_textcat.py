@@ -22,6 +22,7 @@ from ..evaluation.classification import score_tasks
 from ..models.heads.linear import linear_head_v1
 from ..models.losses import sigmoid, softmax
 from ..models.multitask_textcat import add_head, heads_of, require_pairs
+from .calibration import Calibration, find_calibration
 from .class_weights import find_class_weights
 from .task_loss import task_loss
 from .tasks import SEPARATOR, Task, check_labels, gold_of, labels_by_task, read_tasks, set_cats
@@ -84,7 +85,11 @@ def multitask_textcat_score(
         `multitask_macro_f`, the mean macro-F1 of the tasks that were scored, if any was.
     """
     settings = {
-        name: {"exclusive": t.exclusive, "labels": t.labels, "threshold": t.threshold}
+        name: {
+            "exclusive": t.exclusive,
+            "labels": t.labels,
+            "threshold": [t.thresholds.get(label, t.threshold) for label in t.labels],
+        }
         for name, t in tasks.items()
     }
     scores = score_tasks(examples, settings)
@@ -121,6 +126,8 @@ class MultiTaskTextCategorizer(TrainablePipe):
         self.cfg: dict[str, Any] = {
             "labels": {task: [] for task in self.tasks},
             "class_weights": {},
+            "temperatures": {},
+            "thresholds": {},
         }
         self._learning: set[str] = set()  # tasks with gradients that no update has used yet
         self._task_losses: dict[str, float] = {}  # those of the last batch
@@ -138,6 +145,7 @@ class MultiTaskTextCategorizer(TrainablePipe):
     def _named(self, task: Task) -> Task:
         # The labels live in `cfg`, which is what gets saved and loaded.
         task.labels = self.cfg["labels"].get(task.name, [])
+        task.thresholds = self.cfg.get("thresholds", {}).get(task.name, {})
         return task
 
     def predict(self, docs: Iterable[Doc]) -> dict[str, np.ndarray]:
@@ -149,10 +157,12 @@ class MultiTaskTextCategorizer(TrainablePipe):
         docs = list(docs)
         self._require_labels()
         logits = self.model.predict(docs)
-        return {
-            name: self.model.ops.to_numpy((softmax if task.exclusive else sigmoid)(logits[name]))
-            for name, task in self.tasks.items()
-        }
+        temperatures = self.cfg.get("temperatures", {})
+        scores = {}
+        for name, task in self.tasks.items():
+            squash = softmax if task.exclusive else sigmoid
+            scores[name] = self.model.ops.to_numpy(squash(logits[name] / temperatures.get(name, 1)))
+        return scores
 
     def set_annotations(self, docs: Iterable[Doc], scores: dict[str, np.ndarray]) -> None:
         """Write the scores to `doc.cats`; categories of other components stay.
@@ -163,6 +173,29 @@ class MultiTaskTextCategorizer(TrainablePipe):
         for row, doc in enumerate(docs):
             for name, task in self.tasks.items():
                 set_cats(doc, self._named(task), scores[name][row])
+
+    def calibrate(
+        self, examples: Iterable[Example], *, precision: float | None = None
+    ) -> list[Calibration]:
+        """Find and keep a temperature for each task and a threshold for each label.
+
+        examples (Iterable[Example]): Development documents: references with gold, predictions
+            with the scores of this component after `forget_calibration`.
+        precision (Optional[float]): See `calibration.find_calibration`.
+        RETURNS (list[Calibration]): What was found, a task with gold each.
+        """
+        examples = list(examples)
+        tasks = [self._named(task) for task in self.tasks.values()]
+        found = find_calibration(tasks, examples, self.name, precision=precision)
+        for result in found:
+            self.cfg["temperatures"][result.task] = result.temperature
+            self.cfg["thresholds"][result.task] = result.thresholds
+        return found
+
+    def forget_calibration(self) -> None:
+        """Give scores at temperature 1 again, and go by the thresholds of the settings."""
+        self.cfg["temperatures"] = {}
+        self.cfg["thresholds"] = {}
 
     def loss_name(self, task: str) -> str:
         """Return the key of a task's loss in the `losses` of `update`."""

@@ -37,6 +37,8 @@ class Task:
         like "balanced".
     threshold (float): The score from which a label counts as true, if not exclusive.
     labels (list[str]): Its labels, in the order of its head's outputs.
+    thresholds (dict[str, float]): What calibration found: thresholds of single labels, which go
+        before `threshold`.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Task:
     class_weights_beta: float = 0.999
     threshold: float = 0.5
     labels: list[str] = field(default_factory=list)
+    thresholds: dict[str, float] = field(default_factory=dict)
 
     @property
     def keys(self) -> list[str]:
@@ -55,7 +58,7 @@ class Task:
         return [f"{self.name}{SEPARATOR}{label}" for label in self.labels]
 
 
-SETTINGS = tuple(f.name for f in fields(Task) if f.name not in ("name", "labels"))
+SETTINGS = tuple(f.name for f in fields(Task) if f.name not in ("name", "labels", "thresholds"))
 
 
 def read_tasks(settings: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, Task]:

@@ -1,0 +1,99 @@
+"""Calibrating the tasks of a classifier on development documents."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from spacy.training import Example
+
+from ..evaluation.calibration import (
+    at_temperature,
+    best_threshold,
+    expected_calibration_error,
+    fit_temperature,
+)
+from ..evaluation.classification import classification_scores
+from .tasks import Task, gold_of
+
+# What the JSON of a saved component keeps.
+DECIMALS = 9
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was found for one task.
+
+    task (str): Its name.
+    documents (int): How many were annotated for it.
+    temperature (float): What its logits are divided by.
+    thresholds (dict[str, float]): By label, for scores at that temperature; labels for which none
+        could be found keep that of the settings. Empty where labels exclude each other.
+    macro_f (tuple[float, float]): Macro-F1 on these documents before and after.
+    error (tuple[float, float]): Expected calibration error before and after, 0 to 1.
+    """
+
+    task: str
+    documents: int
+    temperature: float
+    thresholds: dict[str, float] = field(default_factory=dict)
+    macro_f: tuple[float, float] = (0.0, 0.0)
+    error: tuple[float, float] = (0.0, 0.0)
+
+
+def find_calibration(
+    tasks: Sequence[Task],
+    examples: Sequence[Example],
+    name: str,
+    *,
+    precision: float | None = None,
+) -> list[Calibration]:
+    """Find temperatures and thresholds.
+
+    tasks (Sequence[Task]): The tasks, with their labels.
+    examples (Sequence[Example]): References with gold, predictions with scores at temperature 1.
+    name (str): The component's name, for messages.
+    precision (Optional[float]): None sets thresholds for the highest F1 of each label. A number
+        sets them for the highest recall at this precision or above.
+    RETURNS (list[Calibration]): One a task that has gold.
+    """
+    found = []
+    for task in tasks:
+        truths, mask = gold_of(task, examples, name)
+        if not mask.any():
+            continue
+        gold = np.where(mask > 0, truths >= 0.5, np.nan)
+        scores = np.array([[eg.predicted.cats[key] for key in task.keys] for eg in examples])
+        found.append(_calibrate(task, gold, scores, precision))
+    return found
+
+
+def _calibrate(
+    task: Task, gold: np.ndarray, scores: np.ndarray, precision: float | None
+) -> Calibration:
+    temperature = round(fit_temperature(scores, gold, task.exclusive), DECIMALS)
+    mended = at_temperature(scores, temperature, task.exclusive)
+    thresholds: dict[str, float] = {}
+    if not task.exclusive:
+        for column, label in enumerate(task.labels):
+            known = ~np.isnan(gold[:, column])
+            truth = gold[known, column] >= 0.5
+            threshold = best_threshold(mended[known, column], truth, precision)
+            if threshold is not None:
+                thresholds[label] = round(threshold, DECIMALS)
+
+    def macro_f(scores: np.ndarray, thresholds: dict[str, float]) -> float:
+        by_label = [thresholds.get(label, task.threshold) for label in task.labels]
+        result = classification_scores(gold, scores, task.labels, task.exclusive, by_label)
+        return result["macro_f"]
+
+    return Calibration(
+        task.name,
+        int((~np.isnan(gold)).any(axis=1).sum()),
+        temperature,
+        thresholds,
+        (macro_f(scores, {}), macro_f(mended, thresholds)),
+        (
+            expected_calibration_error(scores, gold, task.exclusive) or 0.0,
+            expected_calibration_error(mended, gold, task.exclusive) or 0.0,
+        ),
+    )

@@ -1,0 +1,118 @@
+import json
+
+import numpy as np
+import pytest
+import spacy
+from spacy.training import Example
+from typer.testing import CliRunner
+
+from spacy_clintl.cli import app
+from spacy_clintl.data.docbin import docbin_writer
+
+WORDS = {"x": "fever", "y": "cough", "z": "rash"}
+
+
+def clintl(*arguments):
+    result = CliRunner().invoke(app, ["calibrate", *map(str, arguments)])
+    return result.exit_code, " ".join(result.output.split())
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A pipeline that is too sure of itself, and development documents with noisy labels."""
+    folder = tmp_path_factory.mktemp("calibrate")
+    rng = np.random.default_rng(0)
+    nlp = spacy.blank("en")
+    tasks = {"one": {"exclusive": True}, "many": {"exclusive": False}}
+    nlp.add_pipe("multitask_textcat", config={"tasks": tasks})
+    texts = [" ".join(WORDS[k] for k in keys) for keys in ("x", "y", "z", "xy", "xyz", "yz", "xz")]
+
+    def annotated(text, noise):
+        doc = nlp.make_doc(text)
+        first = next(k for k, word in WORDS.items() if word in text)
+        if rng.random() < noise:
+            first = rng.choice(list(WORDS))
+        doc.cats = {f"one/{k}": float(k == first) for k in WORDS}
+        for k, word in WORDS.items():
+            # Rarely annotated as true: 0.5 is the wrong threshold.
+            true = word in text and rng.random() > noise
+            doc.cats[f"many/{k}"] = float(true)
+        return doc
+
+    docs = [annotated(text, 0.0) for text in texts]
+    examples = [Example(nlp.make_doc(doc.text), doc) for doc in docs]
+    nlp.initialize(lambda: examples)
+    for _ in range(60):
+        nlp.update(examples)
+    nlp.to_disk(folder / "pipeline")
+    with docbin_writer(folder / "dev.spacy") as add:
+        for text in texts * 30:
+            add(annotated(text, 0.4))
+    with docbin_writer(folder / "bare.spacy") as add:
+        add(nlp.make_doc("fever"))
+    return folder
+
+
+def test_scores_get_calibrated_and_the_pipeline_keeps_it(trained, tmp_path):
+    out = tmp_path / "out"
+    code, output = clintl(trained / "pipeline", trained / "dev.spacy", "--output", out)
+    assert code == 0, output
+    assert "Calibrated 1 components on 210 documents" in output
+    before, after = spacy.load(trained / "pipeline"), spacy.load(out)
+    pipe = after.get_pipe("multitask_textcat")
+    assert pipe.cfg["temperatures"]["one"] > 1.2
+    assert pipe.cfg["temperatures"]["many"] > 1.2
+    assert set(pipe.cfg["thresholds"]["many"]) == set(WORDS)
+    assert pipe.cfg["thresholds"]["one"] == {}
+    sure, less_sure = before("fever").cats, after("fever").cats
+    assert sum(less_sure[f"one/{k}"] for k in WORDS) == pytest.approx(1.0)
+    assert less_sure["one/x"] < sure["one/x"]
+    assert less_sure["many/x"] < sure["many/x"]
+    # What is saved gives the same again, and calibrating twice is calibrating once.
+    again = spacy.blank("en").from_config(after.config).from_bytes(after.to_bytes())
+    assert again("fever cough").cats == after("fever cough").cats
+    code, output = clintl(out, trained / "dev.spacy")
+    assert code == 0, output
+    twice = json.loads((out / "multitask_textcat" / "cfg").read_text())
+    assert twice["temperatures"] == pytest.approx(pipe.cfg["temperatures"], abs=1e-3)
+
+
+def test_thresholds_count_in_scores(trained, tmp_path):
+    nlp = spacy.load(trained / "pipeline")
+    pipe = nlp.get_pipe("multitask_textcat")
+    doc = nlp.make_doc("fever")
+    doc.cats = {"many/x": 1.0, "many/y": 0.0, "many/z": 0.0}
+    example = Example(nlp.make_doc("fever"), doc)
+    assert nlp.evaluate([example])["cats_many_f_per_type"]["x"]["r"] == 1.0
+    pipe.cfg["thresholds"]["many"] = {"x": 1.0}
+    example = Example(nlp.make_doc("fever"), doc)
+    assert nlp.evaluate([example])["cats_many_f_per_type"]["x"]["r"] == 0.0
+
+
+def test_a_wanted_precision_raises_thresholds(trained, tmp_path):
+    paths = {}
+    for name, options in (("f", []), ("p", ["--precision", "0.62"])):
+        paths[name] = tmp_path / name
+        clintl(trained / "pipeline", trained / "dev.spacy", "--output", paths[name], *options)
+    f, p = (
+        spacy.load(paths[name]).get_pipe("multitask_textcat").cfg["thresholds"]["many"]
+        for name in "fp"
+    )
+    assert any(p.get(label, 0.5) != f[label] for label in WORDS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["{0}/pipeline", "{0}/bare.spacy"], "No document in"),
+        (["{0}/pipeline", "{0}/none.spacy"], "does not exist"),
+        (["{0}/none", "{0}/dev.spacy"], "cannot be loaded"),
+        (["{0}/pipeline", "{0}/dev.spacy", "--precision", "2"], "--precision is 2"),
+        (["{1}/blank", "{0}/dev.spacy"], "no component that can be calibrated"),
+    ],
+)
+def test_bad_input_ends_in_one_message(trained, tmp_path, arguments, message):
+    spacy.blank("en").to_disk(tmp_path / "blank")
+    code, output = clintl(*(argument.format(trained, tmp_path) for argument in arguments))
+    assert code == 1
+    assert message in output
