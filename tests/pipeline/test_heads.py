@@ -14,6 +14,7 @@ from spacy_clintl.models.heads.pair import pair_head_v1
 from spacy_clintl.models.heads.reads_tasks import reads_tasks_v1
 from spacy_clintl.models.multitask_textcat import heads_of, resize_head
 from spacy_clintl.pairs import join_pair
+from tests.encoders import make_wordpiece_bert
 
 NEW = {
     "CrossAttentionBiLSTMHead": cross_attention_bilstm_head_v1,
@@ -227,3 +228,40 @@ def test_more_labels_for_a_task_that_is_read(trained):
     }
     for task, logits in expected.items():
         np.testing.assert_allclose(found[task][:, : logits.shape[1]], logits, atol=1e-5)
+
+
+def test_pairs_on_a_shared_encoder(tmp_path):
+    listener = {
+        "@architectures": "spacy-transformers.TransformerListener.v1",
+        "pooling": {"@layers": "reduce_mean.v1"},
+    }
+    fix_random_seed(0)
+    nlp = spacy.blank("en")
+    encoder = {
+        "@architectures": "spacy_clintl.AdaptedTransformer.v1",
+        "name": str(make_wordpiece_bert(tmp_path / "base")),
+        "window": 16,
+        "overlap": 2,
+        "precision": "fp32",
+        "dropout": 0.0,
+        "rate": 0.3,
+    }
+    nlp.add_pipe("transformer", config={"model": encoder})
+    model = {"@architectures": "spacy_clintl.MultiTaskTextCat.v1", "tok2vec": listener}
+    tasks = {"nli": TASKS["nli"], "topic": {}}
+    nlp.add_pipe("multitask_textcat", config={"tasks": tasks, "model": model})
+    long = "fever and cough since monday and pain in the chest at rest and no relief from aspirin"
+    rows = [
+        *ROWS[4:],
+        (join_pair(long, "pain"), {"nli/yes": 1.0, "nli/no": 0.0}),
+        (join_pair(long, "no pain"), {"nli/yes": 0.0, "nli/no": 1.0}),
+        ("chest pain", {"topic/heart": 1.0}),
+    ]
+    examples = list(examples_for(nlp, rows))
+    nlp.initialize(lambda: examples)
+    losses = train(nlp, rows, steps=40)
+    assert losses[-1] < 0.1 * losses[0]
+    scores = nlp.evaluate(list(examples_for(nlp, rows)))
+    assert scores["cats_nli_macro_f"] == scores["cats_topic_macro_f"] == 1.0
+    nlp.to_disk(tmp_path / "saved")
+    assert predictions(spacy.load(tmp_path / "saved")) == predictions(nlp)

@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
 from torch.utils.checkpoint import checkpoint
 
 from .settings import require, require_dropout, require_positive
-from .torch_head import SUBBATCH_TOKENS, Document, attend, pad, torch_head
+from .torch_head import SUBBATCH_TOKENS, Document, LabelLogits, attend, pad, torch_head
 
 
 def cross_attention_bilstm_head_v1(
@@ -69,7 +69,7 @@ class CrossAttentionBiLSTM(nn.Module):
         self.query = nn.Linear(width, 2 * hidden_width)
         self.key = nn.Linear(2 * hidden_width, 2 * hidden_width)
         self.value = nn.Linear(2 * hidden_width, 2 * hidden_width)
-        self.output = nn.Linear(4 * hidden_width, n_labels)
+        self.output = LabelLogits(4 * hidden_width, n_labels)
 
     def forward(self, documents: list[Document]) -> torch.Tensor:
         sequences = [self.dropout(tokens) for (tokens,) in documents]
@@ -104,6 +104,6 @@ class CrossAttentionBiLSTM(nn.Module):
         return list(torch.cat(states).split([len(tokens) for tokens in sequences]))
 
     def _run(self, *windows: torch.Tensor) -> torch.Tensor:
-        packed, _ = self.lstm(pack_sequence(windows, enforce_sorted=False))
+        packed, _ = self.lstm(pack_sequence(list(windows), enforce_sorted=False))
         states, lengths = pad_packed_sequence(packed, batch_first=True)
         return torch.cat([row[:n] for row, n in zip(states, lengths.tolist())])

@@ -38,7 +38,8 @@ def linear_head_v1(pooling: str = "mean", dropout: float = 0.1) -> Model[list[Fl
     """Build a linear head.
 
     pooling (str): How token vectors become one vector: "mean", "max", "first" or "attention".
-    dropout (float): Dropout of the pooled vector.
+    dropout (float): Dropout of the pooled vector. As for spaCy's own layers, each update sets it to
+        that of [training].
     RETURNS (Model[List[Floats2d], Floats2d]): The head.
     """
     if pooling not in POOLINGS:

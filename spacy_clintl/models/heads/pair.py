@@ -8,7 +8,7 @@ from thinc.types import Floats2d
 from torch import nn
 
 from .settings import require_dropout, require_positive
-from .torch_head import Document, attend, pad, torch_head
+from .torch_head import Document, LabelLogits, attend, pad, torch_head
 
 
 def pair_head_v1(
@@ -49,7 +49,7 @@ class PairComparison(nn.Module):
         self.reduce = nn.Linear(width, hidden_width)
         self.compare = nn.Linear(4 * hidden_width, hidden_width)
         self.hidden = nn.Linear(8 * hidden_width, hidden_width)
-        self.output = nn.Linear(hidden_width, n_labels)
+        self.output = LabelLogits(hidden_width, n_labels)
 
     def forward(self, documents: list[Document]) -> torch.Tensor:
         first, in_first = pad([first for first, _ in documents])

@@ -230,6 +230,27 @@ def _regroup(parts: Sequence[Any], documents: Sequence[Sequence[Any]]) -> list[t
     return [tuple(next(remaining) for _ in document) for document in documents]
 
 
+class LabelLogits(torch.nn.Module):
+    """An affine layer in which a label's logit is the same to the last bit however many labels
+    stand beside it, as it must be when labels are added. Matrix products do not warrant that.
+
+    width (int): The width of the features.
+    n_labels (int): The number of labels.
+    """
+
+    def __init__(self, width: int, n_labels: int):
+        super().__init__()
+        self.weights = torch.nn.Parameter(torch.empty(n_labels, width))
+        self.bias = torch.nn.Parameter(torch.zeros(n_labels))
+        torch.nn.init.uniform_(self.weights, -(width**-0.5), width**-0.5)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        # No more than 64 MB of products at once.
+        rows = features.split(max(1, 2**24 // self.weights.numel()))
+        logits = [(part[:, None] * self.weights).sum(dim=-1) for part in rows]
+        return torch.cat(logits) + self.bias
+
+
 def pad(sequences: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
     """Pad sequences to the longest.
 
