@@ -3,6 +3,7 @@
 import copy
 import inspect
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from thinc.api import PyTorchShim, get_torch_default_device, torch2xp, xp2torch
 from thinc.optimizers import Optimizer
 from thinc.shims.shim import Shim
 from thinc.types import Floats2d
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.checkpoint import checkpoint
 
 from ..errors import ClintlError, Errors
@@ -27,6 +29,8 @@ from .windows import SpecialPieces
 # How many word pieces go through the encoder before free memory is given back: about a minute's
 # training on two cores, beside which the call takes no time.
 RELEASE_AFTER = 200_000
+# The greatest padded length, in word pieces, at which attention is trained by plain products.
+PLAIN_ATTENTION = 512
 
 
 @dataclass(frozen=True)
@@ -145,7 +149,9 @@ class EncoderShim(PyTorchShim):
         inputs = {"input_ids": ids, "attention_mask": mask}
         if types is not None:
             inputs["token_type_ids"] = types
-        return self._model(**inputs).last_hidden_state
+        # Here and not around the loop: what is computed again in the backward pass comes through.
+        with _attention(ids, torch.is_grad_enabled()):
+            return self._model(**inputs).last_hidden_state
 
     def _pad(self, windows: list[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
         assert self.encoder is not None
@@ -224,6 +230,18 @@ def _has_types(module: torch.nn.Module) -> bool:
     """Say whether the encoder tells first and second sequence apart by token types."""
     n_types = getattr(module.config, "type_vocab_size", None) or 0
     return n_types > 1 and "token_type_ids" in inspect.signature(module.forward).parameters
+
+
+def _attention(ids: torch.Tensor, learns: bool) -> AbstractContextManager:
+    """Choose how attention is computed.
+
+    On the CPU the backward pass of torch's fused kernel is slow: with it attention took more than
+    two fifths of a training step (benchmarks/against_stock.py). Plain matrix products are several
+    times faster there; their memory grows with the square of the length, so only up to a limit.
+    """
+    if learns and ids.device.type == "cpu" and ids.shape[1] <= PLAIN_ATTENTION:
+        return sdpa_kernel(SDPBackend.MATH)
+    return nullcontext()
 
 
 def _autocast(device_type: str, dtype: torch.dtype | None) -> torch.autocast:
