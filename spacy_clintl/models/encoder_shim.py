@@ -3,7 +3,6 @@
 import copy
 import inspect
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +13,11 @@ from thinc.api import PyTorchShim, get_torch_default_device, torch2xp, xp2torch
 from thinc.optimizers import Optimizer
 from thinc.shims.shim import Shim
 from thinc.types import Floats2d
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.checkpoint import checkpoint
 
 from ..errors import ClintlError, Errors
 from . import forking  # noqa: F401
+from .attention import attention_for
 from .encoder import Encoder
 from .freezing import apply_freezing, rate_of
 from .memory import release_free_memory
@@ -29,8 +28,6 @@ from .windows import SpecialPieces
 # How many word pieces go through the encoder before free memory is given back: about a minute's
 # training on two cores, beside which the call takes no time.
 RELEASE_AFTER = 200_000
-# The greatest padded length, in word pieces, at which attention is trained by plain products.
-PLAIN_ATTENTION = 512
 
 
 @dataclass(frozen=True)
@@ -150,7 +147,7 @@ class EncoderShim(PyTorchShim):
         if types is not None:
             inputs["token_type_ids"] = types
         # Here and not around the loop: what is computed again in the backward pass comes through.
-        with _attention(ids, torch.is_grad_enabled()):
+        with attention_for(ids):
             return self._model(**inputs).last_hidden_state
 
     def _pad(self, windows: list[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -230,18 +227,6 @@ def _has_types(module: torch.nn.Module) -> bool:
     """Say whether the encoder tells first and second sequence apart by token types."""
     n_types = getattr(module.config, "type_vocab_size", None) or 0
     return n_types > 1 and "token_type_ids" in inspect.signature(module.forward).parameters
-
-
-def _attention(ids: torch.Tensor, learns: bool) -> AbstractContextManager:
-    """Choose how attention is computed.
-
-    On the CPU the backward pass of torch's fused kernel is slow: with it attention took more than
-    two fifths of a training step (benchmarks/against_stock.py). Plain matrix products are several
-    times faster there; their memory grows with the square of the length, so only up to a limit.
-    """
-    if learns and ids.device.type == "cpu" and ids.shape[1] <= PLAIN_ATTENTION:
-        return sdpa_kernel(SDPBackend.MATH)
-    return nullcontext()
 
 
 def _autocast(device_type: str, dtype: torch.dtype | None) -> torch.autocast:
