@@ -13,7 +13,7 @@ def attention_for(ids: torch.Tensor) -> AbstractContextManager:
     """Choose how attention is computed for a batch, in a `with` around the encoder's forward pass.
 
     On the CPU the backward pass of torch's fused kernel is slow: with it attention took two fifths
-    of a training step. Plain matrix products are several times faster there; their memory grows
+    of a training step. Plain matrix products are faster there; their memory grows
     with the square of the length, so only up to a limit.
 
     ids (Tensor): The word piece ids, shape (windows, pieces).
