@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import ClintlError, Errors
 from ..util import whole_file
+from .docs import ENTITIES
 from .stats import PartStats
 
 KINDS = (".png", ".html")
@@ -86,7 +87,7 @@ def _draw_labels(axis: Any, stats: Mapping[str, PartStats], task: str) -> None:
         axis.bar(places, [counts[label] for label in labels], width, label=name)
     axis.set_xticks(np.arange(len(labels)) + 0.4 - width / 2, labels, rotation=30, ha="right")
     axis.set_title(task + (f" ({left_out} rarer labels left out)" if left_out > 0 else ""))
-    axis.set_ylabel("entities" if task == "entities" else "documents")
+    axis.set_ylabel(ENTITIES if task == ENTITIES else "documents")
     axis.legend()
 
 

@@ -11,7 +11,7 @@ from spacy.vocab import Vocab
 
 from ..errors import ClintlError, Errors
 from .docbin import iter_docbin
-from .docs import has_entities
+from .docs import ENTITIES, has_entities
 from .duplicates import Pair, SentenceIndex, Text, TwinIndex
 from .raw import read_texts
 from .splits import group_of
@@ -19,7 +19,6 @@ from .splits import group_of
 # The groups that a split should not cut, by convention of the readers.
 GROUPS = ("patient", "document")
 ADAPTATION = "adaptation text"
-ENTITIES = "entities"
 SEVERITIES = ("error", "warning")
 # How many examples a finding names.
 NAMED = 5

@@ -11,6 +11,8 @@ from spacy.util import filter_spans
 from ..errors import ClintlError, Errors
 from .records import ConversionCounts, Record, Span
 
+# What entities are called where figures stand beside those of tasks.
+ENTITIES = "entities"
 MISALIGNED = ("snap", "drop")
 DISCONTINUOUS = ("hull", "longest", "drop")
 

@@ -14,9 +14,8 @@ from spacy.vocab import Vocab
 
 from ..errors import ClintlError, Errors
 from .docbin import iter_docbin
-from .docs import has_entities
+from .docs import ENTITIES, has_entities
 
-ENTITIES = "entities"
 QUANTILES = (("median", 0.5), ("p90", 0.9), ("p99", 0.99))
 # How many texts the tokenizer gets at a time.
 BATCH = 256

@@ -2,11 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..records import ConversionCounts
+from ...errors import ClintlError, Errors
+from ..records import ConversionCounts, Record
 from .files import numbered_lines
 
 # Deeper data cannot be written to a .spacy file, nor walked through without care.
@@ -61,6 +63,37 @@ def read_objects(
             yield where, load_object(line)
         except ValueError as error:
             counts.skip(where, str(error))
+
+
+def read_records_of(
+    path: Path, counts: ConversionCounts, record_of: Callable[[dict[str, Any], str], Record]
+) -> Iterator[Record]:
+    """Read a JSONL file whose lines each make a record.
+
+    path (Path): The file.
+    counts (ConversionCounts): Takes the lines that make none.
+    record_of (Callable): Makes a record of an object and its place; its ValueErrors say what is
+        wrong with a line, its ClintlErrors what is wrong with the file.
+    YIELDS (Record): Named after file and line unless it has a name.
+    RAISES (ClintlError): The file cannot be read, or no line makes a record.
+    """
+    good = 0
+    n_skipped = counts.n_skipped
+    for where, data in read_objects(path, counts):
+        try:
+            record = record_of(data, where)
+        except ValueError as error:
+            if isinstance(error, ClintlError):
+                raise
+            counts.skip(where, str(error))
+            continue
+        good += 1
+        name = f"{path.name.split('.')[0]}-{where.rpartition(':')[2]}"
+        yield replace(record, id=record.id or name)
+    if not good:
+        skipped = counts.n_skipped - n_skipped
+        reason = f"last: {', '.join(counts.skipped[-1])}" if skipped else "the file is empty"
+        raise ClintlError(Errors.CL134.format(path=path, n=skipped, reason=reason))
 
 
 def json_files(paths: list[Path], counts: ConversionCounts) -> list[Path]:

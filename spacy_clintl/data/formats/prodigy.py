@@ -7,14 +7,14 @@ annotated in several tasks gives several records: nothing is merged.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...errors import ClintlError, Errors
 from ..records import ConversionCounts, Record, Span
 from .files import numbered_lines
-from .json_lines import json_files, read_objects
+from .json_lines import json_files, read_objects, read_records_of
 from .registry import formats
 
 # Interfaces where a person marks entities, and those where entities are shown at most.
@@ -68,23 +68,7 @@ def read_prodigy(
     inventory = _survey(files) if labels is None else list(dict.fromkeys(labels))
     kind = _Task(task, exclusive, inventory)
     for path in files:
-        good = 0
-        n_skipped = counts.n_skipped
-        for where, data in read_objects(path, counts):
-            try:
-                record = _record(data, kind, where)
-            except ValueError as error:
-                if isinstance(error, ClintlError):
-                    raise
-                counts.skip(where, str(error))
-                continue
-            good += 1
-            name = f"{path.name.split('.')[0]}-{where.rpartition(':')[2]}"
-            yield replace(record, id=record.id or name)
-        if not good:
-            skipped = counts.n_skipped - n_skipped
-            reason = f"last: {', '.join(counts.skipped[-1])}" if skipped else "the file is empty"
-            raise ClintlError(Errors.CL134.format(path=path, n=skipped, reason=reason))
+        yield from read_records_of(path, counts, lambda data, where: _record(data, kind, where))
 
 
 def _inventory(path: Path) -> list[str]:

@@ -17,7 +17,7 @@ from ..records import ConversionCounts, Record
 from ..tags import TAG
 from .columns import Sentence, record_of
 from .files import numbered_lines
-from .json_lines import json_files, read_objects
+from .json_lines import json_files, read_records_of
 from .registry import formats
 
 
@@ -51,24 +51,12 @@ def read_tokens(
     for i, name in enumerate(names or ()):
         if not TAG.fullmatch(name):
             raise ClintlError(Errors.CL181.format(number=i, path=labels_from or "--labels"))
+
+    def record_of(data: dict[str, Any], where: str) -> Record:
+        return _record(data, where, tokens, tags, names)
+
     for path in json_files(paths, counts):
-        good = 0
-        n_skipped = counts.n_skipped
-        for where, data in read_objects(path, counts):
-            try:
-                record = _record(data, where, tokens, tags, names)
-            except ValueError as error:
-                if isinstance(error, ClintlError):
-                    raise
-                counts.skip(where, str(error))
-                continue
-            good += 1
-            name = f"{path.name.split('.')[0]}-{where.rpartition(':')[2]}"
-            yield replace(record, id=record.id or name)
-        if not good:
-            skipped = counts.n_skipped - n_skipped
-            reason = f"last: {', '.join(counts.skipped[-1])}" if skipped else "the file is empty"
-            raise ClintlError(Errors.CL134.format(path=path, n=skipped, reason=reason))
+        yield from read_records_of(path, counts, record_of)
 
 
 def _record(
