@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModelForMaskedLM, DataCollatorForLanguageModeling
 
 from ..errors import ClintlError, Errors
-from ..models.attention import attention_for
+from ..models.kernels import training_kernels
 from ..util import quiet_transformers
 from .blocks import Blocks
 
@@ -121,7 +121,7 @@ def masked_lm_loss(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     labels = torch.cat([labels[rows], labels.new_full((n_padding,), -100)])
     rows = torch.cat([rows, rows.new_zeros(n_padding)])
     inputs = {key: value for key, value in batch.items() if key != "labels"}
-    with _only_rows(model.base_model, rows), attention_for(batch["input_ids"]):
+    with _only_rows(model.base_model, rows), training_kernels(batch["input_ids"].device):
         return model(**inputs, labels=labels.unsqueeze(0)).loss
 
 

@@ -33,7 +33,7 @@ def adapted_transformer_v1(
     layer_decay: float = 1.0,
     dropout: float | None = None,
     attention_dropout: float | None = 0.0,
-    subbatch_pieces: int = 2048,
+    subbatch_pieces: int | None = None,
     kept_pieces: int = 16384,
 ) -> TransformerModel:
     """Build the encoder for the stock `transformer` factory, which stock listeners listen to.
@@ -53,9 +53,10 @@ def adapted_transformer_v1(
     layer_decay (float): How much smaller that share gets with each layer downwards.
     dropout (Optional[float]): Overrides the dropout rates that the encoder comes with.
     attention_dropout (Optional[float]): Overrides that of the attention weights; None keeps it.
-        Fused attention on the CPU knows no dropout, and without it long windows train more than
-        twice as fast; dropout of the hidden states stays as it was.
-    subbatch_pieces (int): The greatest padded size of what is encoded at once, in word pieces.
+        It costs time and memory with the square of a window's length; dropout of the hidden
+        states stays as it was.
+    subbatch_pieces (Optional[int]): The greatest padded size of what is encoded at once, in word
+        pieces; None is what suits the device.
     kept_pieces (int): For how many word pieces of an update activations are kept; those beyond
         are computed again in the backward pass, which bounds memory and costs a third more time.
     RETURNS (Model[List[Doc], FullTransformerBatch]): The model.
@@ -96,7 +97,7 @@ def adapted_tok2vec_v1(
     layer_decay: float = 1.0,
     dropout: float | None = None,
     attention_dropout: float | None = 0.0,
-    subbatch_pieces: int = 2048,
+    subbatch_pieces: int | None = None,
     kept_pieces: int = 16384,
 ) -> Model[list[Doc], list[Floats2d]]:
     """Build an encoder that belongs to one component alone, without a listener.

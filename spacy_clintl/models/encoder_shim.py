@@ -17,17 +17,21 @@ from torch.utils.checkpoint import checkpoint
 
 from ..errors import ClintlError, Errors
 from . import forking  # noqa: F401
-from .attention import attention_for
 from .encoder import Encoder
 from .freezing import apply_freezing, rate_of
+from .kernels import training_kernels
 from .memory import release_free_memory
 from .packing import pack_by_length, padded_shape
 from .precision import autocast_dtype
+from .sparse_rows import update_rows
 from .windows import SpecialPieces
 
 # How many word pieces go through the encoder before free memory is given back: about a minute's
 # training on two cores, beside which the call takes no time.
 RELEASE_AFTER = 200_000
+
+# On a CPU, activations that fit its cache are worth more than large products.
+SUBBATCH_PIECES = {"cpu": 1536}
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class EncoderSettings:
     layer_decay (float): How much smaller that share gets with each layer downwards.
     dropout (Optional[float]): Overrides the dropout rates the encoder comes with.
     attention_dropout (Optional[float]): Overrides that of the attention weights.
-    subbatch_pieces (int): The greatest padded size of a sub-batch, in word pieces.
+    subbatch_pieces (Optional[int]): The greatest padded size of a sub-batch, in word pieces; None
+        is what suits the device.
     kept_pieces (int): For how many word pieces of an update the activations are kept until the
         backward pass. Those of further sub-batches are computed again there.
     """
@@ -51,7 +56,7 @@ class EncoderSettings:
     layer_decay: float = 1.0
     dropout: float | None = None
     attention_dropout: float | None = 0.0
-    subbatch_pieces: int = 2048
+    subbatch_pieces: int | None = None
     kept_pieces: int = 16384
 
 
@@ -84,6 +89,9 @@ class EncoderShim(PyTorchShim):
             SpecialPieces.of(encoder.tokenizer, 2),
         )
         self.has_types = _has_types(encoder.module)
+        embeddings = encoder.module.get_input_embeddings()
+        if isinstance(embeddings, torch.nn.Embedding):
+            embeddings.sparse = True  # see `update_rows`
         self._model = encoder.module.to(get_torch_default_device())
 
     def __call__(
@@ -105,7 +113,8 @@ class EncoderShim(PyTorchShim):
             raise ClintlError(Errors.CL208)
         learns = is_train and any(p.requires_grad for p in self._model.parameters())
         self._model.train(is_train)
-        packs = pack_by_length([len(ids) for ids in inputs], self.settings.subbatch_pieces)
+        budget = self.settings.subbatch_pieces or SUBBATCH_PIECES.get(self.device.type, 16384)
+        packs = pack_by_length([len(ids) for ids in inputs], budget)
         outputs: list[Any] = [None] * len(inputs)
         kept: list[torch.Tensor] = []
         n_pieces = 0
@@ -147,7 +156,7 @@ class EncoderShim(PyTorchShim):
         if types is not None:
             inputs["token_type_ids"] = types
         # Here and not around the loop: what is computed again in the backward pass comes through.
-        with attention_for(ids):
+        with training_kernels(ids.device):
             return self._model(**inputs).last_hidden_state
 
     def _pad(self, windows: list[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -183,17 +192,23 @@ class EncoderShim(PyTorchShim):
         if self._model is None:
             return
         n_layers = self._model.config.num_hidden_layers
+        # Thinc asks torch modules for averages under names that its optimizer never gives them
+        # (`use_params` in thinc/shims/pytorch.py): they would be computed for nothing.
+        averages, optimizer.averages = optimizer.averages, None
         for name, parameter in self._model.named_parameters():
             if parameter.grad is None:
                 continue
-            value, _ = optimizer(
-                (self.id, name),
-                torch2xp(parameter.data),
-                torch2xp(parameter.grad),
-                lr_scale=rate_of(name, n_layers, self.settings.rate, self.settings.layer_decay),
-            )
-            parameter.data = xp2torch(value, requires_grad=True, device=parameter.device)
+            rate = rate_of(name, n_layers, self.settings.rate, self.settings.layer_decay)
+            key, weights = (self.id, name), torch2xp(parameter.data)
+            if parameter.grad.is_sparse:
+                gradient = parameter.grad.coalesce()
+                rows, values = torch2xp(gradient.indices()[0]), torch2xp(gradient.values())
+                update_rows(optimizer, key, weights, rows, values, lr_scale=rate)
+            else:
+                value, _ = optimizer(key, weights, torch2xp(parameter.grad), lr_scale=rate)
+                parameter.data = xp2torch(value, requires_grad=True, device=parameter.device)
             parameter.grad = None
+        optimizer.averages = averages
 
     def copy(self) -> "EncoderShim":
         """Return an independent copy with an id of its own, so that an optimizer that sees both

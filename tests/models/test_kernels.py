@@ -1,0 +1,99 @@
+"""The kernels of training on a CPU give what torch's own give."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from spacy_clintl.models.kernels import CpuTraining, training_kernels
+
+SHAPE = (3, 2, 5, 4)  # rows, heads, pieces, width
+
+
+def heads(dtype=torch.float32):
+    generator = torch.Generator().manual_seed(0)
+    draw = [torch.randn(SHAPE, generator=generator).to(dtype) for _ in range(3)]
+    return [values.requires_grad_() for values in draw]
+
+
+def padding(lengths=(5, 2, 1)):
+    hidden = torch.arange(SHAPE[2]) >= torch.tensor(lengths)[:, None]
+    mask = torch.zeros(SHAPE[0], 1, 1, SHAPE[2]).masked_fill(
+        hidden[:, None, None], torch.finfo(torch.float32).min
+    )
+    return mask.expand(SHAPE[0], 1, SHAPE[2], SHAPE[2])
+
+
+def attend(*inputs, **settings):
+    output = functional.scaled_dot_product_attention(*inputs, **settings)
+    gradients = torch.autograd.grad(output.float().cos().sum(), inputs[:3])
+    return [output, *gradients]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("mask", [None, padding(), padding().to(torch.bfloat16), padding() == 0])
+@pytest.mark.parametrize("scale", [None, 0.3])
+def test_attention_is_that_of_torch(dtype, mask, scale):
+    if mask is not None and mask.dtype not in (torch.bool, dtype):
+        if dtype == torch.float32:
+            pytest.skip("torch's own wants the mask in the type of the query")
+        # Under autocasting the mask comes in full precision. Torch's own then rounds it down to
+        # minus infinity, which is the same to a softmax.
+        expected = attend(*heads(dtype), attn_mask=mask.to(dtype), scale=scale)
+    else:
+        expected = attend(*heads(dtype), attn_mask=mask, scale=scale)
+    with CpuTraining():
+        found = attend(*heads(dtype), attn_mask=mask, scale=scale)
+    tolerance = 1e-6 if dtype == torch.float32 else 0.02
+    for one, other in zip(expected, found, strict=True):
+        assert one.dtype == other.dtype
+        assert torch.allclose(one, other, atol=tolerance)
+
+
+def test_causal_attention_is_left_to_torch():
+    expected = attend(*heads(), is_causal=True)
+    with CpuTraining():
+        assert torch.equal(attend(*heads(), is_causal=True)[0], expected[0])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("rate", [0.1, 0.5])
+def test_dropout_drops_its_share_and_keeps_the_mean(dtype, rate):
+    values = torch.ones(1001, 333, dtype=dtype, requires_grad=True)
+    torch.manual_seed(0)
+    with CpuTraining():
+        dropped = torch.nn.Dropout(rate)(values)
+    dropped.float().sum().backward()
+    zeros = (dropped == 0).float()
+    assert abs(zeros.mean().item() - rate) < 0.003
+    # No row and no column of the values is favoured.
+    assert (zeros.mean(0) - rate).abs().max() < 0.08
+    assert (zeros.mean(1) - rate).abs().max() < 0.14
+    assert torch.allclose(dropped.max().float(), torch.tensor(1 / (1 - rate)), rtol=0.005)
+    assert torch.equal(values.grad == 0, dropped == 0)
+    assert torch.equal(values.grad, dropped.detach())  # the values are ones
+
+
+def test_dropout_follows_the_seed():
+    results = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        with CpuTraining():
+            results.append(functional.dropout(torch.ones(64, 3), 0.5))
+    assert torch.equal(results[0], results[1])
+    assert not torch.equal(results[0], results[2])
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0])
+def test_dropout_of_nothing_and_of_all(p):
+    values = torch.ones(7)
+    with CpuTraining():
+        assert torch.equal(functional.dropout(values, p), values * (1 - p))
+        assert torch.equal(functional.dropout(values, 0.5, training=False), values)
+    assert functional.dropout(values[:0], 0.5).shape == (0,)
+
+
+def test_prediction_is_left_to_torch():
+    assert isinstance(training_kernels(torch.device("cpu")), CpuTraining)
+    assert not isinstance(training_kernels(torch.device("cuda")), CpuTraining)
+    with torch.no_grad():
+        assert not isinstance(training_kernels(torch.device("cpu")), CpuTraining)
