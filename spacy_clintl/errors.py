@@ -270,7 +270,7 @@ class Errors(metaclass=ErrorsWithCodes):
         "at once ({labels}). Set 'exclusive = false', or mend the corpus."
     )
     CL320 = (
-        "No training document has entities, so '{name}' cannot learn. Entities come from doc.ents; "
+        "No training document has entities, so '{name}' cannot learn. Entities come from {place}; "
         "a document without entity annotation does not count."
     )
     CL321 = "The labels of '{name}' must be a list of different texts without repeats: {labels}."
@@ -368,6 +368,32 @@ class Errors(metaclass=ErrorsWithCodes):
     )
 
     # 5xx: evaluation, deployment, command line
+    # experiments
+    CL500 = "{path} cannot be read as a plan of experiments: {reason}."
+    CL501 = "{path}: {where} has the unknown setting '{setting}'. Known settings: {known}."
+    CL502 = "{path}: the setting '{setting}' of {where} is {value!r}, but it must be {expected}."
+    CL503 = "{path}: {where} names the unknown {kind} '{name}'. Known: {known}."
+    CL504 = "The config {path} of the variant '{variant}' cannot be used: {reason}."
+    CL505 = (
+        "Variant '{variant}': the pipeline of {path} has no {what} '{name}', which the corpus "
+        "'{corpus}' names. It has: {known}."
+    )
+    CL506 = (
+        "Variant '{variant}': the stock component '{component}' learns one corpus a pipeline, for it "
+        "takes documents without gold for negative ones. Set 'corpora: each'."
+    )
+    CL507 = "{n} of {total} runs failed: {names}. Give the same command again to repeat them."
+    CL508 = (
+        "{path}, line {line}: no JSON object with the 'id' of a run. Mend or delete the line; only "
+        "an incomplete last line is taken for an interrupted run."
+    )
+    CL509 = "--only names '{name}', but no run has that in its name. Names are such as: {known}."
+    CL510 = (
+        "The corpus '{corpus}' has no {what}, which '{component}' of variant '{variant}' learns. "
+        "Check the plan's 'component' and 'task', and the corpus's file."
+    )
+    CL511 = "--gpu-id is {gpu_id}, but there is no such GPU here."
+    CL512 = "The training process ended with status {status}. Its output is in {log}."
     CL520 = "{path} cannot be loaded as a pipeline: {reason}."
     CL521 = (
         "Gold {gold} and scores {scores} must be tables of documents by labels of the same shape, "

@@ -7,6 +7,7 @@ import numpy as np
 from spacy.attrs import ENT_IOB, ENT_TYPE, ORTH
 from spacy.tokens import Doc
 from spacy.training import Example
+from spacy.util import filter_spans
 
 from ..errors import ClintlError, Errors
 
@@ -21,7 +22,7 @@ def n_tags(n_labels: int) -> int:
     return 1 + 2 * n_labels
 
 
-def gold_tags(example: Example, labels: Sequence[str]) -> np.ndarray:
+def gold_tags(example: Example, labels: Sequence[str], spans_key: str | None = None) -> np.ndarray:
     """Read the gold tags for the tokens of the predicted document.
 
     Known tags are valid IOB2: an I that follows neither B nor I of its label, nor a token that is
@@ -29,9 +30,19 @@ def gold_tags(example: Example, labels: Sequence[str]) -> np.ndarray:
 
     example (Example): The reference carries the entities.
     labels (Sequence[str]): The entity labels in the order of the tags.
+    spans_key (Optional[str]): The group of `doc.spans` that holds the entities; of those that
+        overlap, the longest counts. A document without the group is not annotated. None is
+        `doc.ents`.
     RETURNS (ndarray): Tag numbers, MISSING where not annotated or not alignable; int64, (tokens,).
     RAISES (ClintlError): For a gold label that is not among `labels`.
     """
+    if spans_key is not None:
+        if spans_key not in example.reference.spans:
+            return np.full(len(example.predicted), MISSING, dtype="int64")
+        reference = example.reference.copy()
+        spans = filter_spans(list(reference.spans[spans_key]))
+        reference.set_ents(spans, default="outside")  # type: ignore[arg-type]
+        example = Example(example.predicted, reference)
     reference, predicted = example.reference, example.predicted
     if not reference.has_annotation("ENT_IOB"):
         return np.full(len(predicted), MISSING, dtype="int64")

@@ -6,14 +6,17 @@ Nothing here imports torch: spaCy imports every factory in every user's process.
 import math
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 from spacy.language import Language
+from spacy.pipeline.ner import ner_score
+from spacy.pipeline.spancat import spancat_score
 from spacy.pipeline.trainable_pipe import TrainablePipe
 from spacy.scorer import get_ner_prf
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer
@@ -52,6 +55,7 @@ subword_features = true
         "model": Config().from_str(DEFAULT_MODEL)["model"],
         "loss_weight": 1.0,
         "confidence": True,
+        "spans_key": None,
         "scorer": {"@scorers": "spacy.ner_scorer.v1"},
     },
     default_score_weights={
@@ -67,6 +71,7 @@ def make_iob_ner(
     model: Model[list[Doc], list[Floats2d]],
     loss_weight: float,
     confidence: bool,
+    spans_key: str | None,
     scorer: Callable | None,
 ) -> "IobEntityRecognizer":
     """Create an IOB2 entity tagger.
@@ -75,11 +80,21 @@ def make_iob_ner(
     loss_weight (float): What the loss is multiplied by, beside those of other components; with 0
         nothing is learned.
     confidence (bool): Whether `span._.confidence` of each entity found is set to its probability.
-    scorer (Optional[Callable]): Scores predictions.
+    spans_key (Optional[str]): Learn from and write to this group of `doc.spans` instead of
+        `doc.ents`, so that one pipeline holds taggers of several schemata. A document without the
+        group is not annotated; confidences are in the group's `attrs["scores"]`.
+    scorer (Optional[Callable]): Scores predictions. With `spans_key`, the default one is replaced
+        by that of `spancat`: `spans_{key}_f` and so on.
     RAISES (ClintlError): For a negative loss weight.
     """
     return IobEntityRecognizer(
-        nlp.vocab, model, name, loss_weight=loss_weight, confidence=confidence, scorer=scorer
+        nlp.vocab,
+        model,
+        name,
+        loss_weight=loss_weight,
+        confidence=confidence,
+        spans_key=spans_key,
+        scorer=scorer,
     )
 
 
@@ -117,6 +132,7 @@ class IobEntityRecognizer(TrainablePipe):
         *,
         loss_weight: float = 1.0,
         confidence: bool = True,
+        spans_key: str | None = None,
         scorer: Callable | None = get_ner_prf,
     ):
         if not 0 <= loss_weight < math.inf:
@@ -125,8 +141,13 @@ class IobEntityRecognizer(TrainablePipe):
         self.model = model
         self.name = name
         self.loss_weight = loss_weight
-        self.confidence = confidence and _can_be_set(CONFIDENCE, name)
-        self.scorer = scorer
+        self.spans_key = spans_key
+        self.confidence = confidence and (spans_key is not None or _can_be_set(CONFIDENCE, name))
+        # The default scorers read doc.ents.
+        of_ents = scorer in (get_ner_prf, ner_score)
+        self.scorer = (
+            partial(spancat_score, spans_key=spans_key) if spans_key and of_ents else scorer
+        )
         self.cfg: dict[str, Any] = {"labels": []}
         self._learning = False  # whether there are gradients that no update has used yet
 
@@ -172,6 +193,9 @@ class IobEntityRecognizer(TrainablePipe):
         docs (Iterable[Doc]): The documents.
         taggings (Sequence[Tagging]): What `predict` gave.
         """
+        if self.spans_key is not None:
+            self._set_spans(docs, taggings, self.spans_key)
+            return
         for doc, (tags, confidences) in zip(docs, taggings):
             taken = {token.i for entity in doc.ents for token in entity}
             found = []
@@ -184,6 +208,22 @@ class IobEntityRecognizer(TrainablePipe):
                     # A Python number, as a NumPy one cannot be serialized in every way.
                     entity._.set(CONFIDENCE, float(confidences[number]))
             doc.set_ents([*doc.ents, *found], default="outside")
+
+    def _set_spans(self, docs: Iterable[Doc], taggings: Sequence[Tagging], key: str) -> None:
+        for doc, (tags, confidences) in zip(docs, taggings):
+            spans, scores = [], []
+            for number, (start, end, label) in enumerate(spans_of(tags, self.labels)):
+                entity = _trimmed(doc, start, end, label)
+                if entity is not None:
+                    spans.append(entity)
+                    if confidences is not None:
+                        scores.append(float(confidences[number]))
+            attrs = {"scores": scores} if confidences is not None else {}
+            doc.spans[key] = SpanGroup(doc, name=key, spans=spans, attrs=attrs)
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        """Score predictions: `ents_…`, or `spans_{key}_…` with `spans_key`."""
+        return {} if self.scorer is None else self.scorer(examples, **kwargs)
 
     def get_loss(
         self, examples: Iterable[Example], scores: Sequence[Floats2d]
@@ -201,7 +241,7 @@ class IobEntityRecognizer(TrainablePipe):
         RAISES (ClintlError): When the loss is not a number.
         """
         examples = list(examples)
-        gold = [gold_tags(example, self.cfg["labels"]) for example in examples]
+        gold = [gold_tags(example, self.cfg["labels"], self.spans_key) for example in examples]
         n_annotated = sum(int((tags != MISSING).sum()) for tags in gold)
         if not n_annotated or not self.loss_weight:
             return 0.0, None
@@ -277,11 +317,12 @@ class IobEntityRecognizer(TrainablePipe):
         validate_get_examples(get_examples, "IobEntityRecognizer.initialize")
         found: set[str] = set()
         for example in get_examples():
-            found.update(entity.label_ for entity in example.reference.ents)
+            found.update(entity.label_ for entity in self._entities(example.reference))
             if labels is not None and found:
                 break
         if not found:
-            raise ClintlError(Errors.CL320.format(name=self.name))
+            place = "doc.ents" if self.spans_key is None else f"doc.spans['{self.spans_key}']"
+            raise ClintlError(Errors.CL320.format(name=self.name, place=place))
         given = sorted(found) if labels is None else list(labels)
         if not given and self.model.has_ref("crf"):
             raise ClintlError(Errors.CL338.format(n=n_tags(0)))
@@ -305,9 +346,12 @@ class IobEntityRecognizer(TrainablePipe):
         self.cfg["labels"] = given
         sample = list(islice(get_examples(), 10))
         for example in sample:
-            gold_tags(example, given)  # complains about unknown labels
+            gold_tags(example, given, self.spans_key)  # complains about unknown labels
         output.set_dim("nO", needed)
         self.model.initialize(X=[example.predicted for example in sample])
+
+    def _entities(self, doc: Doc) -> Iterable[Span]:
+        return doc.ents if self.spans_key is None else doc.spans.get(self.spans_key, [])
 
 
 def _trimmed(doc: Doc, start: int, end: int, label: str) -> Span | None:
