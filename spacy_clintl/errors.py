@@ -379,8 +379,8 @@ class Errors(metaclass=ErrorsWithCodes):
         "'{corpus}' names. It has: {known}."
     )
     CL506 = (
-        "Variant '{variant}': the stock component '{component}' learns one corpus a pipeline, for it "
-        "takes documents without gold for negative ones. Set 'corpora: each'."
+        "Variant '{variant}': the stock component '{component}' learns one corpus a pipeline, as "
+        "documents without gold count as negative there. Set 'corpora: each'."
     )
     CL507 = "{n} of {total} runs failed: {names}. Give the same command again to repeat them."
     CL508 = (
@@ -392,7 +392,7 @@ class Errors(metaclass=ErrorsWithCodes):
         "The corpus '{corpus}' has no {what}, which '{component}' of variant '{variant}' learns. "
         "Check the plan's 'component' and 'task', and the corpus's file."
     )
-    CL511 = "--gpu-id is {gpu_id}, but there is no such GPU here."
+    CL511 = "--gpu-id is {gpu_id}, but spaCy finds no GPU here (it needs cupy besides torch)."
     CL512 = "The training process ended with status {status}. Its output is in {log}."
     CL520 = "{path} cannot be loaded as a pipeline: {reason}."
     CL521 = (

@@ -16,7 +16,7 @@ LEVELS = [
     {"data", "models", "evaluation"},
     {"translation"},
     {"pipeline"},
-    {"adaptation", "explain", "deploy"},
+    {"adaptation", "experiments", "explain", "deploy"},
     {"cli"},
 ]
 ROOMS = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}

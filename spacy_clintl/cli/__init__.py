@@ -6,7 +6,16 @@ need inside their functions.
 
 from spacy.cli._util import app as spacy_app
 
-from . import adapt, base, calibrate, convert, corpus, evaluate, verify  # noqa: F401
+from . import (  # noqa: F401
+    adapt,
+    base,
+    calibrate,
+    convert,
+    corpus,
+    evaluate,
+    experiment,
+    verify,
+)
 from ._app import app, show_own_errors
 
 spacy_app.add_typer(app, name="clintl")

@@ -1,0 +1,1 @@
+"""Experiments: variants of pipelines trained on the same documents, one JSON line a run."""

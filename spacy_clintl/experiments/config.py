@@ -1,0 +1,157 @@
+"""The training config of a run, and the id that says what determines it."""
+
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from spacy.tokens import DocBin
+from spacy.util import load_config
+from thinc.api import Config
+
+from ..data.docbin import docbin_files
+from ..errors import ClintlError, Errors
+from ..util import sha256_of
+from .heads import STOCK, Head
+from .plan import Cell, DataSet, Settings, Variant
+
+
+def config_of(cell: Cell) -> tuple[Config, dict[str, Head]]:
+    """Make the config of a run: that of its variant, less what its corpora do not train.
+
+    cell (Cell): The run.
+    RETURNS (tuple[Config, dict[str, Head]]): The config, not interpolated, and the component of
+        each corpus.
+    RAISES (ClintlError): The config cannot be read, an override has no place, a component or a
+        task is missing, or a stock component would get several corpora.
+    """
+    variant = cell.variant
+    try:
+        config = load_config(variant.config, overrides=variant.overrides, interpolate=False)
+        pipeline = list(config["nlp"]["pipeline"])
+        components = config["components"]
+    except Exception as error:
+        # Parsing and overriding fail with errors of several libraries.
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ClintlError(
+            Errors.CL504.format(path=variant.config, variant=variant.name, reason=reason)
+        ) from error
+    heads = {corpus.name: _head(variant, corpus, pipeline, components) for corpus in cell.corpora}
+    stock = [head.component for head in heads.values() if head.factory in STOCK]
+    if stock and len(heads) > 1:
+        raise ClintlError(Errors.CL506.format(variant=variant.name, component=stock[0]))
+    wanted = {head.component for head in heads.values()}
+    others = {component_of(variant, corpus) for corpus in cell.all_corpora} - wanted
+    config["nlp"]["pipeline"] = [name for name in pipeline if name not in others]
+    for name in others:
+        components.pop(name, None)
+        config.get("initialize", {}).get("components", {}).pop(name, None)
+    for corpus in cell.all_corpora:
+        tasks = components.get(component_of(variant, corpus), {}).get("tasks")
+        if tasks and corpus.task in tasks and corpus.name not in heads:
+            shared = {head.task for head in heads.values()}
+            if corpus.task not in shared:
+                del tasks[corpus.task]
+    return config, heads
+
+
+def component_of(variant: Variant, corpus: DataSet) -> str:
+    """RETURNS (str): The component of a variant that learns a corpus."""
+    return variant.components.get(corpus.name, corpus.component)
+
+
+def id_of(cell: Cell, config: Config, heads: dict[str, Head], settings: Settings) -> str:
+    """Name a run by all that determines its scores, wherever its files lie.
+
+    cell (Cell): The run.
+    config (Config): Its config.
+    heads (dict[str, Head]): The components of its corpora.
+    settings (Settings): The plan's settings.
+    RETURNS (str): Sixteen hexadecimal digits.
+    """
+    filled = Config(config.copy())
+    paths = filled.get("paths", {})
+    for name, value in paths.items():
+        if isinstance(value, str) and Path(value).exists():
+            paths[name] = digest(value)
+    data = {
+        "config": filled.to_str(interpolate=False),
+        "corpora": {
+            corpus.name: [
+                digest(str(corpus.train)),
+                digest(str(corpus.dev)),
+                vars(heads[corpus.name]),
+            ]
+            for corpus in cell.corpora
+        },
+        "size": cell.size,
+        "seed": cell.seed,
+        "settings": vars(settings),
+    }
+    text = json.dumps(data, sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
+
+
+@cache
+def digest(path: str) -> str:
+    """RETURNS (str): The SHA-256 of a file, or of the names and contents of a folder's files."""
+    root = Path(path)
+    if not root.exists():
+        raise ClintlError(Errors.CL100.format(path=path))
+    if root.is_file():
+        return sha256_of(root)
+    files = sorted(file for file in root.rglob("*") if file.is_file())
+    lines = (f"{sha256_of(file)} {file.relative_to(root).as_posix()}\n" for file in files)
+    return hashlib.sha256("".join(lines).encode("utf-8")).hexdigest()
+
+
+@cache
+def size_of(path: str) -> tuple[int, int]:
+    """RETURNS (tuple[int, int]): The documents and words of a .spacy file or folder."""
+    try:
+        lengths = [
+            len(tokens) for file in docbin_files(path) for tokens in DocBin().from_disk(file).tokens
+        ]
+    except ClintlError:
+        raise
+    except Exception as error:
+        # A damaged file can fail anywhere in zlib, msgpack or NumPy.
+        raise ClintlError(Errors.CL151.format(path=path, reason=type(error).__name__)) from error
+    return len(lengths), sum(lengths)
+
+
+def words_of(cell: Cell, settings: Settings) -> float:
+    """RETURNS (float): About how many words a run trains on, for estimates of time."""
+    words = 0.0
+    for corpus in cell.corpora:
+        n_docs, n_words = size_of(str(corpus.train))
+        share = cell.size if cell.size <= 1 else min(1.0, cell.size / max(1, n_docs))
+        words += share * n_words
+    return settings.epochs * words
+
+
+def _head(
+    variant: Variant, corpus: DataSet, pipeline: list[str], components: dict[str, Any]
+) -> Head:
+    name = component_of(variant, corpus)
+
+    def missing(what: str, wanted: str, known: Any) -> ClintlError:
+        return ClintlError(
+            Errors.CL505.format(
+                variant=variant.name,
+                path=variant.config,
+                what=what,
+                name=wanted,
+                corpus=corpus.name,
+                known=", ".join(known) or "none",
+            )
+        )
+
+    if name not in pipeline or name not in components:
+        raise missing("component", name, pipeline)
+    component = components[name]
+    tasks = component.get("tasks")
+    if corpus.task is not None and tasks is not None and corpus.task not in tasks:
+        raise missing("task", corpus.task, tasks)
+    return Head(name, str(component.get("factory", name)), corpus.task, component.get("spans_key"))

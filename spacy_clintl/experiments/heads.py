@@ -1,0 +1,91 @@
+"""Where a component reads its gold and writes its predictions, and scores alike for all of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from spacy.language import Language
+from spacy.scorer import get_ner_prf
+from spacy.tokens import Doc, SpanGroup
+from spacy.training import Example
+from spacy.util import filter_spans
+
+from ..data.docs import has_entities
+from ..evaluation.classification import score_tasks
+
+# spaCy's own components, and whether the categories of each exclude each other.
+STOCK_CATEGORIES = {"textcat": True, "textcat_multilabel": False}
+STOCK = {*STOCK_CATEGORIES, "ner"}
+
+
+@dataclass(frozen=True)
+class Head:
+    """The component that learns a corpus.
+
+    Corpora have categories as 'task/label' and entities in `doc.ents`. spaCy's text categorizers
+    know one task a pipeline, with plain labels, and score documents without gold as negative ones;
+    taggers of several schemata each have a span group. So annotation goes where the component
+    reads it, comes back from there, and is scored in one way for all variants.
+
+    component (str): Its name in the pipeline.
+    factory (str): Its factory.
+    task (str | None): The classification task; None is entities.
+    spans_key (str | None): The span group that an entity tagger reads and writes.
+    """
+
+    component: str
+    factory: str
+    task: str | None = None
+    spans_key: str | None = None
+
+    def is_annotated(self, doc: Doc) -> bool:
+        """RETURNS (bool): Whether a Doc of the corpus has gold for this component."""
+        if self.task is None:
+            return has_entities(doc)
+        return any(key.startswith(f"{self.task}/") for key in doc.cats)
+
+    def prepare(self, doc: Doc) -> Doc:
+        """Put a Doc's gold where the component reads it.
+
+        doc (Doc): A Doc of the corpus; it is changed.
+        RETURNS (Doc): The Doc.
+        """
+        if self.factory in STOCK_CATEGORIES:
+            prefix = f"{self.task}/"
+            doc.cats = {
+                key.removeprefix(prefix): value
+                for key, value in doc.cats.items()
+                if key.startswith(prefix)
+            }
+        elif self.spans_key is not None and has_entities(doc):
+            doc.spans[self.spans_key] = SpanGroup(doc, name=self.spans_key, spans=list(doc.ents))
+            # Another tagger of the pipeline may read doc.ents, where this says nothing.
+            doc.set_ents([], default="missing")
+        return doc
+
+    def restore(self, doc: Doc) -> None:
+        """Put the predictions of a Doc where gold stands in the corpus."""
+        if self.factory in STOCK_CATEGORIES:
+            doc.cats = {f"{self.task}/{label}": value for label, value in doc.cats.items()}
+        elif self.spans_key is not None:
+            spans = filter_spans(list(doc.spans.get(self.spans_key, [])))
+            doc.set_ents(spans, default="outside")  # type: ignore[arg-type]
+
+    def score(self, nlp: Language, examples: Sequence[Example]) -> dict[str, Any]:
+        """Score restored predictions against the gold of the corpus.
+
+        nlp (Language): The pipeline, for labels and thresholds.
+        examples (Sequence[Example]): The examples.
+        RETURNS (dict[str, Any]): `cats_{task}_…` or `ents_…`.
+        """
+        if self.task is None:
+            return get_ner_prf(examples)
+        pipe: Any = nlp.get_pipe(self.component)
+        if self.factory not in STOCK_CATEGORIES:
+            return pipe.score(examples)
+        settings: Mapping[str, Any] = {
+            "exclusive": STOCK_CATEGORIES[self.factory],
+            "labels": list(pipe.labels),
+            "threshold": pipe.cfg.get("threshold") or 0.5,
+        }
+        return score_tasks(examples, {self.task: settings})

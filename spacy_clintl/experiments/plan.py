@@ -1,0 +1,309 @@
+"""The plan of an experiment: one YAML file, and the runs that follow from it."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import srsly
+
+from ..errors import ClintlError, Errors
+
+ALL, EACH = "all", "each"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all runs of a plan have in common.
+
+    epochs (int): Passes of each pipeline over its own training documents.
+    evaluations (int): Points of the learning curve.
+    curve_documents (int): Documents of each dev corpus that they use; 0 is all. The end score
+        always uses all.
+    warmup (float): The share of the updates in which the learning rate rises, where the config's
+        schedule has `warmup_steps`.
+    """
+
+    epochs: int = 5
+    evaluations: int = 2
+    curve_documents: int = 200
+    warmup: float = 0.1
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One corpus of a plan.
+
+    train, dev (Path): .spacy files or folders, as `spacy clintl convert` writes them: categories
+        in `doc.cats` as 'task/label', entities in `doc.ents`.
+    score (str): The headline score, such as 'cats_hoc_macro_f' or 'ents_f'.
+    component (str): The component that learns it.
+    task (str | None): The task of a classification corpus; None is an entity corpus.
+    """
+
+    name: str
+    train: Path
+    dev: Path
+    score: str
+    component: str
+    task: str | None = None
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One kind of pipeline to compare.
+
+    config (Path): The training config. Components and tasks that a run's corpora do not name are
+        taken out of it.
+    overrides (dict[str, Any]): Values of the config by dotted names.
+    groups (tuple[tuple[str, ...], ...]): Which corpora go into one pipeline.
+    components (dict[str, str]): Components by corpus, where they are not those of the corpora.
+    sizes (tuple[float, ...]): See `Plan`.
+    seeds (dict[float, tuple[int, ...]]): The seeds of each size.
+    """
+
+    name: str
+    config: Path
+    overrides: dict[str, Any]
+    groups: tuple[tuple[str, ...], ...]
+    components: dict[str, str]
+    sizes: tuple[float, ...]
+    seeds: dict[float, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A whole experiment. Sizes of at most 1 are shares of a corpus, others are documents."""
+
+    path: Path
+    settings: Settings
+    corpora: dict[str, DataSet]
+    variants: dict[str, Variant]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run: a variant trained on a group of corpora at one size with one seed."""
+
+    variant: Variant
+    corpora: tuple[DataSet, ...]
+    size: float
+    seed: int
+    all_corpora: tuple[DataSet, ...] = field(repr=False, default=())
+
+    @property
+    def name(self) -> str:
+        """RETURNS (str): Such as 'single/hoc/0.1/seed-0'."""
+        corpora = "+".join(corpus.name for corpus in self.corpora)
+        return f"{self.variant.name}/{corpora}/{self.size:g}/seed-{self.seed}"
+
+
+def read_plan(path: str | Path) -> Plan:
+    """Read a plan.
+
+    Paths are relative to the working directory, as in project.yml.
+
+    path (str | Path): The YAML file.
+    RETURNS (Plan): The plan.
+    RAISES (ClintlError): It cannot be read, or a setting is unknown, missing or impossible.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ClintlError(Errors.CL100.format(path=path))
+    try:
+        data = srsly.read_yaml(path)
+    except Exception as error:
+        # The YAML parser has errors of its own for each kind of slip.
+        reason = " ".join(str(error).split())
+        raise ClintlError(Errors.CL500.format(path=path, reason=reason)) from error
+    read = _Reader(path)
+    top = read.table(data, "the plan", ("settings", "corpora", "variants", "sizes", "seeds"))
+    values = read.table(top.get("settings", {}), "settings", Settings.__dataclass_fields__)
+    settings = Settings(**values)
+    for name in ("epochs", "evaluations"):
+        read.check(_is_count(getattr(settings, name)), "settings", name, values, "1 or more")
+    ok = settings.curve_documents == 0 or _is_count(settings.curve_documents)
+    read.check(ok, "settings", "curve_documents", values, "0 or more")
+    read.check(
+        _is_number(settings.warmup) and 0 <= settings.warmup < 1,
+        "settings",
+        "warmup",
+        values,
+        "0 or more and below 1",
+    )
+    corpora = {
+        name: _read_corpus(read, name, values)
+        for name, values in read.named(top, "corpora").items()
+    }
+    variants = {
+        name: _read_variant(read, name, values, top, corpora)
+        for name, values in read.named(top, "variants").items()
+    }
+    return Plan(path, settings, corpora, variants)
+
+
+def cells_of(plan: Plan) -> Iterator[Cell]:
+    """List the runs of a plan, small sizes first: first results soon, long runs last.
+
+    plan (Plan): The plan.
+    YIELDS (Cell): The runs.
+    """
+    everything = tuple(plan.corpora.values())
+    cells = [
+        Cell(variant, tuple(plan.corpora[name] for name in group), size, seed, everything)
+        for variant in plan.variants.values()
+        for size in variant.sizes
+        for seed in variant.seeds[size]
+        for group in variant.groups
+    ]
+    # Shares and numbers of documents are not mixed often; then the shares come first.
+    yield from sorted(cells, key=lambda cell: (cell.size > 1, cell.size, cell.seed))
+
+
+class _Reader:
+    """Checks with messages that name the plan's file and the place in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def fail(self, where: str, setting: str, value: Any, expected: str) -> ClintlError:
+        return ClintlError(
+            Errors.CL502.format(
+                path=self.path, where=where, setting=setting, value=value, expected=expected
+            )
+        )
+
+    def check(
+        self, ok: bool, where: str, setting: str, values: Mapping[str, Any], expected: str
+    ) -> None:
+        if not ok:
+            raise self.fail(where, setting, values.get(setting), expected)
+
+    def table(self, values: Any, where: str, known: Any) -> dict[str, Any]:
+        if not isinstance(values, Mapping):
+            reason = f"{where} is no table"
+            raise ClintlError(Errors.CL500.format(path=self.path, reason=reason))
+        for setting in values:
+            if setting not in known:
+                raise ClintlError(
+                    Errors.CL501.format(
+                        path=self.path, where=where, setting=setting, known=", ".join(known)
+                    )
+                )
+        return dict(values)
+
+    def named(self, values: Mapping[str, Any], setting: str) -> dict[str, Any]:
+        table = values.get(setting)
+        ok = isinstance(table, Mapping) and bool(table)
+        self.check(ok, "the plan", setting, values, "a table with at least one name")
+        assert table is not None
+        return {str(name): value for name, value in table.items()}
+
+    def text(self, values: Mapping[str, Any], where: str, setting: str) -> str:
+        value = values.get(setting)
+        self.check(isinstance(value, str) and bool(value), where, setting, values, "a text")
+        return str(value)
+
+    def known(self, name: Any, where: str, kind: str, names: Any) -> str:
+        if name not in names:
+            raise ClintlError(
+                Errors.CL503.format(
+                    path=self.path, where=where, kind=kind, name=name, known=", ".join(names)
+                )
+            )
+        return str(name)
+
+
+def _read_corpus(read: _Reader, name: str, values: Any) -> DataSet:
+    where = f"the corpus '{name}'"
+    values = read.table(values, where, ("train", "dev", "score", "component", "task"))
+    text = {key: read.text(values, where, key) for key in ("train", "dev", "score", "component")}
+    task = read.text(values, where, "task") if values.get("task") is not None else None
+    train, dev = Path(text["train"]), Path(text["dev"])
+    return DataSet(name, train, dev, text["score"], text["component"], task)
+
+
+def _read_variant(
+    read: _Reader, name: str, values: Any, top: Mapping[str, Any], corpora: Mapping[str, DataSet]
+) -> Variant:
+    where = f"the variant '{name}'"
+    known = ("config", "overrides", "corpora", "components", "sizes", "seeds")
+    values = read.table(values, where, known)
+    config = Path(read.text(values, where, "config"))
+    if not config.is_file():
+        raise ClintlError(Errors.CL100.format(path=config))
+    overrides = values.get("overrides") or {}
+    ok = isinstance(overrides, Mapping) and all(isinstance(key, str) for key in overrides)
+    read.check(ok, where, "overrides", values, "a table from dotted names to values")
+    chosen = values.get("corpora", ALL)
+    groups: tuple[tuple[str, ...], ...]
+    if chosen == ALL:
+        groups = (tuple(corpora),)
+    elif chosen == EACH:
+        groups = tuple((corpus,) for corpus in corpora)
+    else:
+        expected = f"'{ALL}', '{EACH}' or a list of names"
+        read.check(isinstance(chosen, list) and bool(chosen), where, "corpora", values, expected)
+        groups = (tuple(read.known(corpus, where, "corpus", corpora) for corpus in chosen),)
+    components = values.get("components") or {}
+    read.check(isinstance(components, Mapping), where, "components", values, "a table by corpora")
+    for corpus in components:
+        read.known(corpus, where, "corpus", corpora)
+    sizes = _numbers(read, where, values, top, "sizes", _is_size, "a list of numbers above 0")
+    seeds = {**_seeds(read, "the plan", top), **_seeds(read, where, values)}
+    default = seeds.pop(None, (0,))
+    return Variant(
+        name,
+        config,
+        dict(overrides),
+        groups,
+        {str(corpus): str(component) for corpus, component in components.items()},
+        sizes,
+        {size: seeds.get(size, default) for size in sizes},
+    )
+
+
+def _seeds(
+    read: _Reader, where: str, values: Mapping[str, Any]
+) -> dict[float | None, tuple[int, ...]]:
+    """Read seeds: a list, or a table by size with 'default' for the others."""
+    given = values.get("seeds")
+    if given is None:
+        return {}
+    table = given if isinstance(given, Mapping) else {"default": given}
+    seeds: dict[float | None, tuple[int, ...]] = {}
+    for size, numbers in table.items():
+        ok = isinstance(numbers, list) and bool(numbers) and all(type(n) is int for n in numbers)
+        ok = ok and (size == "default" or _is_size(size))
+        read.check(ok, where, "seeds", values, "a list of numbers, or a table of lists by size")
+        seeds[None if size == "default" else float(size)] = tuple(numbers)
+    return seeds
+
+
+def _numbers(
+    read: _Reader,
+    where: str,
+    values: Mapping[str, Any],
+    top: Mapping[str, Any],
+    setting: str,
+    is_valid: Callable[[Any], bool],
+    expected: str,
+) -> tuple[float, ...]:
+    given = values.get(setting, top.get(setting, [1.0]))
+    ok = isinstance(given, list) and bool(given) and all(is_valid(value) for value in given)
+    if not ok:
+        raise read.fail(where, setting, given, expected)
+    return tuple(float(value) for value in given)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 1
+
+
+def _is_size(value: Any) -> bool:
+    return _is_number(value) and value > 0 and (value <= 1 or value == int(value))

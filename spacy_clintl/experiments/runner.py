@@ -1,0 +1,222 @@
+"""Doing the runs of a plan that are not in the file of runs yet."""
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import srsly
+from thinc.api import Config
+
+from ..errors import ClintlError, Errors
+from ..util import write_json
+from .config import config_of, id_of, words_of
+from .heads import Head
+from .plan import Cell, Plan, cells_of
+from .runs import append_run, read_runs
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the plan, ready to start."""
+
+    cell: Cell
+    id: str
+    config: Config
+    heads: dict[str, Head]
+    words: float
+
+
+@dataclass
+class Outcome:
+    """What became of the runs.
+
+    done (list[str]): Names of those done now.
+    skipped (list[str]): Those that were there before.
+    failed (list[str]): Those that failed.
+    left (list[str]): Those not begun, since the time was over.
+    """
+
+    done: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+
+def prepare_runs(plan: Plan, only: Sequence[str] = ()) -> list[Run]:
+    """Check all runs of a plan and give each its id.
+
+    plan (Plan): The plan.
+    only (Sequence[str]): Parts of names ('multitask', 'hoc', '0.1', 'seed-0'), or patterns for
+        whole names ('single/*/0.1/*'); a run that any of them fits is taken. None takes all.
+    RETURNS (list[Run]): The runs.
+    RAISES (ClintlError): A config or a file does not fit the plan, or `only` fits no run.
+    """
+    cells = list(cells_of(plan))
+    for name in only:
+        if not any(_fits(cell, name) for cell in cells):
+            known = ", ".join(cell.name for cell in cells[:3])
+            raise ClintlError(Errors.CL509.format(name=name, known=known))
+    runs = []
+    for cell in cells:
+        if not only or any(_fits(cell, name) for name in only):
+            config, heads = config_of(cell)
+            run_id = id_of(cell, config, heads, plan.settings)
+            runs.append(Run(cell, run_id, config, heads, words_of(cell, plan.settings)))
+    return runs
+
+
+def run_plan(
+    plan: Plan,
+    runs: Sequence[Run],
+    path: str | Path,
+    *,
+    gpu_id: int = -1,
+    stop_after: float | None = None,
+    keep: str | Path | None = None,
+    tell: Callable[[str], None] = print,
+) -> Outcome:
+    """Do the runs whose ids are not in the file, one after the other.
+
+    plan (Plan): The plan.
+    runs (Sequence[Run]): What `prepare_runs` gave.
+    path (str | Path): The JSON lines file; each run is appended as it ends.
+    gpu_id (int): The GPU, or -1 for the processor.
+    stop_after (float | None): Minutes after which no run is begun.
+    keep (str | Path | None): A folder for the trained pipelines; None keeps none.
+    tell (Callable[[str], None]): Is told of each run.
+    RETURNS (Outcome): What became of the runs.
+    RAISES (ClintlError): The file of runs is damaged, or there is no such GPU.
+    """
+    path = Path(path)
+    if gpu_id >= 0:
+        from thinc.util import has_gpu
+
+        if not has_gpu:
+            raise ClintlError(Errors.CL511.format(gpu_id=gpu_id))
+    read_runs(path, repair=True)
+    start = time.monotonic()
+    outcome = Outcome()
+    for number, run in enumerate(runs):
+        name = run.cell.name
+        # Read anew each time: several runners may share the file, with parts of the plan each.
+        known = {line["id"]: line for line in read_runs(path)}
+        if run.id in known:
+            outcome.skipped.append(name)
+            continue
+        if stop_after is not None and time.monotonic() - start >= 60 * stop_after:
+            outcome.left.append(name)
+            continue
+        rest = [other for other in runs[number:] if other.id not in known]
+        left = time_left(rest, list(known.values()))
+        estimate = f", about {duration(left)} left" if left is not None else ""
+        tell(f"{len(runs) - len(rest) + 1}/{len(runs)} {name}: training{estimate}")
+        try:
+            line = _do(plan, run, path, gpu_id, keep)
+        except ClintlError as error:
+            outcome.failed.append(name)
+            tell(f"{name} failed: {error}")
+            continue
+        append_run(path, line)
+        outcome.done.append(name)
+        scores = ", ".join(
+            f"{corpus} {100 * score:.1f}"
+            for corpus, score in line["score"].items()
+            if score is not None
+        )
+        speed = f"{line['words_per_second']:,.0f} words/s"
+        tell(f"{name}: {scores} ({duration(line['total_seconds'])}, {speed})")
+    return outcome
+
+
+def time_left(runs: Sequence[Run], known: Sequence[dict[str, Any]]) -> float | None:
+    """Estimate how long runs will take, from the words a second of those that are done.
+
+    runs (Sequence[Run]): The runs to do.
+    known (Sequence[dict[str, Any]]): The runs that are done.
+    RETURNS (float | None): Seconds; None where none is done.
+    """
+    spent: dict[str, list[float]] = {}
+    for line in known:
+        for name in (line["variant"], ""):
+            total = spent.setdefault(name, [0.0, 0.0])
+            total[0] += line["total_seconds"]
+            total[1] += line["words"]
+    if not spent:
+        return None
+    rates = {name: seconds / max(1.0, words) for name, (seconds, words) in spent.items()}
+    return sum(run.words * rates.get(run.cell.variant.name, rates[""]) for run in runs)
+
+
+def duration(seconds: float) -> str:
+    """RETURNS (str): A time such as '2 h 05 min', '12 min' or '40 s'."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min"
+
+
+def _do(plan: Plan, run: Run, path: Path, gpu_id: int, keep: str | Path | None) -> dict[str, Any]:
+    """Train and score in a process of its own; return the line of the run."""
+    cell = run.cell
+    folder = path.parent / f".{path.name}.work" / run.id
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    job = {
+        "variant": cell.variant.name,
+        "config": run.config.to_str(interpolate=False),
+        "corpora": {
+            corpus.name: {
+                "train": str(corpus.train),
+                "dev": str(corpus.dev),
+                "score": corpus.score,
+                "head": vars(run.heads[corpus.name]),
+            }
+            for corpus in cell.corpora
+        },
+        "settings": vars(plan.settings),
+        "size": cell.size,
+        "seed": cell.seed,
+        "gpu_id": gpu_id,
+        "keep": None if keep is None else str(Path(keep) / cell.name),
+    }
+    write_json(folder / "job.json", job)
+    log = folder / "log.txt"
+    command = [sys.executable, "-m", "spacy_clintl.experiments.train", str(folder / "job.json")]
+    # The pipe to its input stays open as long as this process lives: see `_end_with_parent`.
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, stderr=out) as process,
+    ):
+        try:
+            process.wait()
+        finally:
+            process.kill()
+    if not (folder / "result.json").exists():
+        if (folder / "error.json").exists():
+            raise ClintlError(srsly.read_json(folder / "error.json")["error"])
+        raise ClintlError(Errors.CL512.format(status=process.returncode, log=log))
+    result = srsly.read_json(folder / "result.json")
+    shutil.rmtree(folder)
+    if not any(folder.parent.iterdir()):
+        folder.parent.rmdir()
+    return {
+        "id": run.id,
+        "variant": cell.variant.name,
+        "corpora": [corpus.name for corpus in cell.corpora],
+        "size": cell.size,
+        "seed": cell.seed,
+        "epochs": plan.settings.epochs,
+        **result,
+    }
+
+
+def _fits(cell: Cell, name: str) -> bool:
+    parts = cell.name.split("/")
+    corpora = [corpus.name for corpus in cell.corpora]
+    return name in parts or corpora == [name] or fnmatchcase(cell.name, name)

@@ -1,0 +1,282 @@
+"""One run, in a process of its own: python -m spacy_clintl.experiments.train JOB.json
+
+Memory goes back to the system after each run, and a crash is one failed run. The process ends
+with the one that started it.
+"""
+
+import os
+import platform
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import spacy
+import srsly
+from spacy.language import Language
+from spacy.schemas import ConfigSchemaTraining
+from spacy.tokens import Doc
+from spacy.training.initialize import init_nlp
+from spacy.training.loop import create_train_batches, train_while_improving
+from spacy.util import fix_random_seed, registry, resolve_dot_names
+from spacy.vocab import Vocab
+from thinc.api import Config
+
+from ..data.docbin import docbin_writer, read_docbin
+from ..errors import ClintlError, Errors
+from ..evaluation.run import make_examples, predict
+from ..util import write_json
+from .heads import Head
+from .subsets import draw
+
+PACKAGES = ("spacy-clintl", "spacy", "spacy-transformers", "thinc", "transformers", "torch")
+
+
+def run_job(job: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Draw the training subset, train, score the last weights on each dev corpus.
+
+    job (dict[str, Any]): What the runner wrote: `variant`, `config`, `corpora`, `settings`,
+        `size`, `seed`, `gpu_id`, `keep`.
+    folder (Path): The run's work folder.
+    RETURNS (dict[str, Any]): What is known about the run now.
+    RAISES (ClintlError): Corpora that lack what shall be learned, and what components raise.
+    """
+    start = time.perf_counter()
+    if job["gpu_id"] >= 0:
+        spacy.require_gpu(job["gpu_id"])
+    heads = {name: Head(**corpus["head"]) for name, corpus in job["corpora"].items()}
+    documents = {
+        name: _write_subset(job, name, heads[name], folder / "train") for name in job["corpora"]
+    }
+    config = Config().from_str(job["config"], interpolate=False)
+    config["paths"] = {**config.get("paths", {}), "train": str(folder / "train")}
+    config["paths"]["dev"] = config["paths"]["train"]
+    config.setdefault("system", {})["seed"] = job["seed"]
+    config["training"]["seed"] = job["seed"]
+    updates = _plan_length(config, job["settings"])
+    nlp = init_nlp(config, use_gpu=job["gpu_id"])
+    dev = {name: read_docbin(corpus["dev"], nlp.vocab) for name, corpus in job["corpora"].items()}
+    for name, docs in dev.items():
+        _check(job, name, heads[name], docs)
+    result = _train(nlp, job, heads, dev, updates)
+    averages = result.pop("averages")
+    with nlp.use_params(averages):
+        scores = {name: score_corpus(nlp, docs, heads[name], heads) for name, docs in dev.items()}
+        if job["keep"]:
+            nlp.to_disk(job["keep"])
+    wanted = {name: corpus["score"] for name, corpus in job["corpora"].items()}
+    return {
+        "documents": documents,
+        "headline": wanted,
+        "score": {name: found.get(wanted[name]) for name, found in scores.items()},
+        "scores": scores,
+        **result,
+        "total_seconds": time.perf_counter() - start,
+        **_environment(job["gpu_id"]),
+    }
+
+
+def score_corpus(
+    nlp: Language, docs: list[Doc], head: Head, heads: dict[str, Head]
+) -> dict[str, Any]:
+    """Score one corpus with the component that learned it, the others being off.
+
+    nlp (Language): The pipeline.
+    docs (list[Doc]): The gold Docs, as the corpus has them.
+    head (Head): The corpus's component.
+    heads (dict[str, Head]): All heads of the pipeline, by corpora.
+    RETURNS (dict[str, Any]): All scores, `documents`, and `words_per_second`.
+    """
+    others = {other.component for other in heads.values()} - {head.component}
+    examples = make_examples(nlp, docs)
+    start = time.perf_counter()
+    with nlp.select_pipes(disable=sorted(others)):
+        examples = predict(nlp, examples)
+    seconds = time.perf_counter() - start
+    for example in examples:
+        head.restore(example.predicted)
+    words = sum(len(doc) for doc in docs)
+    scores = head.score(nlp, examples)
+    return {**scores, "documents": len(docs), "words_per_second": words / seconds}
+
+
+def _train(
+    nlp: Language,
+    job: dict[str, Any],
+    heads: dict[str, Head],
+    dev: dict[str, list[Doc]],
+    updates: int,
+) -> dict[str, Any]:
+    """Run spaCy's training loop, with scores by corpus in place of its own evaluation."""
+    config = nlp.config.interpolate()
+    fix_random_seed(job["seed"])
+    settings: Any = registry.resolve(config["training"], schema=ConfigSchemaTraining)
+    [corpus] = resolve_dot_names(config, [settings["train_corpus"]])
+    n = job["settings"]["curve_documents"]
+    shown = {
+        name: random.Random(0).sample(docs, min(n or len(docs), len(docs)))
+        for name, docs in dev.items()
+    }
+    evaluating = 0.0
+    n_calls = 0
+
+    def evaluate() -> tuple[float, dict[str, Any]]:
+        nonlocal evaluating, n_calls
+        n_calls += 1
+        if n_calls == 1:
+            # The loop also evaluates after the first update, which tells nothing.
+            return 0.0, {}
+        start = time.perf_counter()
+        found = {
+            name: {
+                key: value
+                for key, value in score_corpus(nlp, docs, heads[name], heads).items()
+                if isinstance(value, int | float) and key != "words_per_second"
+            }
+            for name, docs in shown.items()
+        }
+        evaluating += time.perf_counter() - start
+        return fmean(found[name].get(job["corpora"][name]["score"], 0.0) for name in found), found
+
+    optimizer = settings["optimizer"]
+    loop = train_while_improving(
+        nlp,
+        optimizer,
+        create_train_batches(nlp, corpus, settings["batcher"], settings["max_epochs"]),
+        evaluate,
+        dropout=settings["dropout"],
+        accumulate_gradient=settings["accumulate_gradient"],
+        patience=0,
+        # The loop counts updates from 0 and stops after the one with this number.
+        max_steps=updates - 1,
+        eval_frequency=max(1, (updates - 1) // job["settings"]["evaluations"]),
+        exclude=settings["frozen_components"],
+        annotating_components=settings["annotating_components"],
+        before_update=settings["before_update"],
+    )
+    curve: list[dict[str, Any]] = []
+    info: dict[str, Any] = {}
+    n_words = sum(len(example) for example in corpus(nlp))
+    start = time.perf_counter()
+    for _, info, evaluated in loop:
+        if evaluated is not None and info["other_scores"]:
+            point = {"update": info["step"] + 1, "words": info["words"]}
+            point["epoch"] = round(info["words"] / n_words, 3)
+            curve.append({**point, "scores": info["other_scores"]})
+    seconds = time.perf_counter() - start - evaluating
+    return {
+        "averages": optimizer.averages or {},
+        "curve": curve,
+        "best": {
+            name: _best(curve, name, corpus["score"]) for name, corpus in job["corpora"].items()
+        },
+        "updates": info["step"] + 1,
+        "training_words": n_words,
+        "words": info["words"],
+        "seconds": seconds,
+        "words_per_second": info["words"] / seconds,
+    }
+
+
+def _best(curve: list[dict[str, Any]], name: str, key: str) -> dict[str, Any] | None:
+    """The best point of the curve, for its own sake: no weights are chosen by it."""
+    points = [point for point in curve if key in point["scores"][name]]
+    if not points:
+        return None
+    best = max(points, key=lambda point: (point["scores"][name][key], -point["update"]))
+    return {"score": best["scores"][name][key], "epoch": best["epoch"], "update": best["update"]}
+
+
+def _write_subset(job: dict[str, Any], name: str, head: Head, folder: Path) -> int:
+    docs = read_docbin(job["corpora"][name]["train"], Vocab())
+    _check(job, name, head, docs)
+    chosen = draw(docs, job["size"], job["seed"])
+    with docbin_writer(folder / f"{name}.spacy") as add:
+        for doc in chosen:
+            add(head.prepare(doc))
+    return len(chosen)
+
+
+def _check(job: dict[str, Any], name: str, head: Head, docs: list[Doc]) -> None:
+    if not any(head.is_annotated(doc) for doc in docs):
+        what = "entities" if head.task is None else f"categories '{head.task}/…'"
+        raise ClintlError(
+            Errors.CL510.format(
+                corpus=name, what=what, component=head.component, variant=job["variant"]
+            )
+        )
+
+
+def _plan_length(config: Config, settings: dict[str, Any]) -> int:
+    """Set how long is trained, and the learning rate's schedule with it.
+
+    The number of updates is counted with the config's own batcher: batches of a wanted number of
+    words are not full where documents are long, and every pipeline shall see its documents equally
+    often.
+    """
+    filled = config.interpolate()
+    training = filled["training"]
+    nlp = spacy.blank(filled["nlp"]["lang"])
+    [corpus] = resolve_dot_names(filled, [training["train_corpus"]])
+    batcher: Callable = registry.resolve({"batcher": training["batcher"]})["batcher"]
+    examples = list(corpus(nlp))
+    rng = random.Random(filled["training"]["seed"])
+    updates = 0
+    for _ in range(settings["epochs"]):
+        rng.shuffle(examples)
+        updates += sum(1 for _ in batcher(examples))
+    config["training"]["max_epochs"] = settings["epochs"]
+    config["training"]["max_steps"] = updates
+    schedule = config["training"].get("optimizer", {}).get("learn_rate")
+    if isinstance(schedule, dict) and "warmup_steps" in schedule:
+        schedule["warmup_steps"] = max(1, round(settings["warmup"] * updates))
+    return updates
+
+
+def _environment(gpu_id: int) -> dict[str, Any]:
+    import torch
+
+    name = torch.cuda.get_device_name(gpu_id) if gpu_id >= 0 else "cpu"
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {"device": name, "threads": torch.get_num_threads(), "versions": versions}
+
+
+def _end_with_parent() -> None:
+    """End this process when the runner, which holds the other end of its input, is gone."""
+
+    def wait() -> None:
+        # Not through sys.stdin, whose lock would be held when Python ends.
+        while os.read(0, 1):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def main(path: str) -> None:
+    """Do the job of a file, and write `result.json` or `error.json` beside it.
+
+    path (str): The file.
+    """
+    _end_with_parent()
+    folder = Path(path).parent
+    try:
+        result = run_job(srsly.read_json(path), folder)
+    except ClintlError as error:
+        write_json(folder / "error.json", {"error": str(error)})
+        sys.exit(1)
+    write_json(folder / "result.json", result)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
