@@ -1,0 +1,77 @@
+"""`iob_ner` with `spans_key`: two schemata in one pipeline, each learned from its own documents."""
+
+import pytest
+import spacy
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+from spacy.util import load_model_from_path
+from thinc.api import Adam, fix_random_seed
+
+from spacy_clintl.errors import ClintlError
+from tests.pipeline.test_iob_ner import TOK2VEC, same, weights_of
+
+# The same words are entities under one schema and none, or another one, under the other.
+GOLD = {
+    "drugs": [("take aspirin daily", [(1, 2, "DRUG")]), ("no cough today", [])],
+    "signs": [("take aspirin now", []), ("no cough daily", [(1, 2, "SIGN"), (2, 3, "TIME")])],
+}
+
+
+def examples_for(nlp):
+    for key, notes in GOLD.items():
+        for text, spans in notes:
+            doc = nlp.make_doc(text)
+            doc.spans[key] = [Span(doc, *span) for span in spans]
+            yield Example(nlp.make_doc(text), doc)
+
+
+def build():
+    fix_random_seed(0)
+    nlp = spacy.blank("en")
+    model = {"@architectures": "spacy_clintl.IobTagger.v1", "tok2vec": TOK2VEC}
+    for key in GOLD:
+        nlp.add_pipe("iob_ner", name=key, config={"model": model, "spans_key": key})
+    nlp.initialize(lambda: list(examples_for(nlp)))
+    return nlp
+
+
+def found(doc, key):
+    return [(span.start, span.end, span.label_) for span in doc.spans[key]]
+
+
+def test_two_schemata(tmp_path):
+    nlp = build()
+    assert nlp.get_pipe("drugs").labels == ("DRUG",)
+    assert nlp.get_pipe("signs").labels == ("SIGN", "TIME")
+    optimizer = Adam(0.01)
+    for _ in range(40):
+        nlp.update(list(examples_for(nlp)), sgd=optimizer)
+    scores = nlp.evaluate(list(examples_for(nlp)))
+    assert scores["spans_drugs_f"] == scores["spans_signs_f"] == 1.0
+    # Documents without the group are not scored: 'cough daily' is no false alarm of the drugs.
+    assert set(scores["spans_signs_per_type"]) == {"SIGN", "TIME"}
+    doc = nlp("no cough daily")
+    assert found(doc, "signs") == [(1, 2, "SIGN"), (2, 3, "TIME")]
+    assert not doc.ents
+    assert len(doc.spans["signs"].attrs["scores"]) == 2
+    assert all(0 < score <= 1 for score in doc.spans["signs"].attrs["scores"])
+    nlp.to_disk(tmp_path)
+    again = load_model_from_path(tmp_path)("no cough daily")
+    assert found(again, "signs") == found(doc, "signs")
+    assert Doc(again.vocab).from_bytes(again.to_bytes()).spans["signs"].attrs["scores"]
+
+
+def test_other_tagger_is_left_alone():
+    nlp = build()
+    only = [eg for eg in examples_for(nlp) if "drugs" in eg.reference.spans]
+    before = {key: weights_of(nlp.get_pipe(key).model) for key in GOLD}
+    nlp.update(only, sgd=Adam(0.01))
+    assert same(weights_of(nlp.get_pipe("signs").model), before["signs"])
+    assert not same(weights_of(nlp.get_pipe("drugs").model), before["drugs"])
+
+
+def test_group_that_no_document_has():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("iob_ner", config={"spans_key": "other"})
+    with pytest.raises(ClintlError, match=r"CL320.*spans\['other'\]"):
+        nlp.initialize(lambda: list(examples_for(nlp)))
