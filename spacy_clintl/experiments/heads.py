@@ -1,6 +1,6 @@
 """Where a component reads its gold and writes its predictions, and scores alike for all of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,12 +80,53 @@ class Head:
         """
         if self.task is None:
             return get_ner_prf(examples)
-        pipe: Any = nlp.get_pipe(self.component)
-        if self.factory not in STOCK_CATEGORIES:
-            return pipe.score(examples)
-        settings: Mapping[str, Any] = {
-            "exclusive": STOCK_CATEGORIES[self.factory],
-            "labels": list(pipe.labels),
-            "threshold": pipe.cfg.get("threshold") or 0.5,
+        return score_tasks(examples, {self.task: self._settings(nlp)})
+
+    def outcomes(self, nlp: Language, examples: Sequence[Example]) -> dict[str, Any]:
+        """Keep what became of each document, so that runs can be compared document by document.
+
+        nlp (Language): The pipeline, for labels and thresholds.
+        examples (Sequence[Example]): The examples, with restored predictions.
+        RETURNS (dict[str, Any]): For entities `labels` and `counts`, for each document and label
+            the true positive, false positive and false negative spans. For categories the task's
+            settings, and `gold` and `scores`, for each document and label; None is not annotated.
+        """
+        if self.task is None:
+            sets = [(_spans(eg.reference), _spans(eg.predicted)) for eg in examples]
+            names = sorted({label for pair in sets for spans in pair for *_, label in spans})
+            counts = [
+                [_counts({s for s in a if s[2] == x}, {s for s in b if s[2] == x}) for x in names]
+                for a, b in sets
+            ]
+            return {"labels": names, "counts": counts}
+        settings = self._settings(nlp)
+        keys = [f"{self.task}/{label}" for label in settings["labels"]]
+        return {
+            **settings,
+            "gold": [[eg.reference.cats.get(key) for key in keys] for eg in examples],
+            "scores": [[_rounded(eg.predicted.cats.get(key)) for key in keys] for eg in examples],
         }
-        return score_tasks(examples, {self.task: settings})
+
+    def _settings(self, nlp: Language) -> dict[str, Any]:
+        """The task's labels in order, whether they exclude each other, and their thresholds."""
+        pipe: Any = nlp.get_pipe(self.component)
+        if self.factory in STOCK_CATEGORIES:
+            exclusive, labels = STOCK_CATEGORIES[self.factory], list(pipe.labels)
+            return {
+                "exclusive": exclusive,
+                "labels": labels,
+                "threshold": pipe.cfg.get("threshold") or 0.5,
+            }
+        return pipe.scoring_of(self.task)
+
+
+def _spans(doc: Doc) -> set[tuple[int, int, str]]:
+    return {(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents}
+
+
+def _counts(gold: set, predicted: set) -> list[int]:
+    return [len(gold & predicted), len(predicted - gold), len(gold - predicted)]
+
+
+def _rounded(score: float | None) -> float | None:
+    return None if score is None else round(score, 5)

@@ -18,7 +18,7 @@ from ..util import write_json
 from .config import config_of, id_of, words_of
 from .heads import Head
 from .plan import Cell, Plan, cells_of
-from .runs import append_run, read_runs
+from .runs import OUTCOMES, append_run, outcomes_path, read_runs
 
 
 @dataclass(frozen=True)
@@ -202,6 +202,9 @@ def _do(plan: Plan, run: Run, path: Path, gpu_id: int, keep: str | Path | None) 
             raise ClintlError(srsly.read_json(folder / "error.json")["error"])
         raise ClintlError(Errors.CL512.format(status=process.returncode, log=log))
     result = srsly.read_json(folder / "result.json")
+    outcomes = outcomes_path(path, run.id)
+    outcomes.parent.mkdir(exist_ok=True)
+    (folder / OUTCOMES).replace(outcomes)
     shutil.rmtree(folder)
     if not any(folder.parent.iterdir()):
         folder.parent.rmdir()

@@ -7,6 +7,9 @@ from typing import Any
 
 from ..errors import ClintlError, Errors
 
+# In the work folder of a run: what became of each document.
+OUTCOMES = "outcomes.json.gz"
+
 
 def read_runs(path: str | Path, *, repair: bool = False) -> list[dict[str, Any]]:
     """Read a file of runs.
@@ -41,6 +44,17 @@ def read_runs(path: str | Path, *, repair: bool = False) -> list[dict[str, Any]]
     elif repair and data and not data.endswith(b"\n"):
         _append(path, b"\n")
     return list(runs.values())
+
+
+def outcomes_path(path: str | Path, run_id: str) -> Path:
+    """Say where the outcomes of a run stand, document by document (see `Head.outcomes`).
+
+    path (str | Path): The file of runs; a folder beside it holds the outcomes of each.
+    run_id (str): The run.
+    RETURNS (Path): A gzipped JSON file.
+    """
+    path = Path(path)
+    return path.with_name(f"{path.stem}.outcomes") / f"{run_id}.json.gz"
 
 
 def append_run(path: str | Path, run: dict[str, Any]) -> None:

@@ -4,6 +4,8 @@ Memory goes back to the system after each run, and a crash is one failed run. Th
 with the one that started it.
 """
 
+import gzip
+import json
 import os
 import platform
 import random
@@ -32,6 +34,7 @@ from ..errors import ClintlError, Errors
 from ..evaluation.run import make_examples, predict
 from ..util import write_json
 from .heads import Head
+from .runs import OUTCOMES
 from .subsets import draw
 
 PACKAGES = ("spacy-clintl", "spacy", "spacy-transformers", "thinc", "transformers", "torch")
@@ -66,9 +69,15 @@ def run_job(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     result = _train(nlp, job, heads, dev, updates)
     averages = result.pop("averages")
     with nlp.use_params(averages):
-        scores = {name: score_corpus(nlp, docs, heads[name], heads) for name, docs in dev.items()}
+        outcomes: dict[str, Any] = {}
+        scores = {
+            name: score_corpus(nlp, docs, heads[name], heads, outcomes.setdefault(name, {}))
+            for name, docs in dev.items()
+        }
         if job["keep"]:
             nlp.to_disk(job["keep"])
+    with gzip.open(folder / OUTCOMES, "wt", encoding="utf-8") as file:
+        json.dump(outcomes, file)
     wanted = {name: corpus["score"] for name, corpus in job["corpora"].items()}
     return {
         "documents": documents,
@@ -82,7 +91,11 @@ def run_job(job: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def score_corpus(
-    nlp: Language, docs: list[Doc], head: Head, heads: dict[str, Head]
+    nlp: Language,
+    docs: list[Doc],
+    head: Head,
+    heads: dict[str, Head],
+    outcomes: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Score one corpus with the component that learned it, the others being off.
 
@@ -90,6 +103,7 @@ def score_corpus(
     docs (list[Doc]): The gold Docs, as the corpus has them.
     head (Head): The corpus's component.
     heads (dict[str, Head]): All heads of the pipeline, by corpora.
+    outcomes (Optional[dict[str, Any]]): Gets what became of each document, see `Head.outcomes`.
     RETURNS (dict[str, Any]): All scores, `documents`, and `words_per_second`.
     """
     others = {other.component for other in heads.values()} - {head.component}
@@ -100,6 +114,8 @@ def score_corpus(
     seconds = time.perf_counter() - start
     for example in examples:
         head.restore(example.predicted)
+    if outcomes is not None:
+        outcomes.update(head.outcomes(nlp, examples))
     words = sum(len(doc) for doc in docs)
     scores = head.score(nlp, examples)
     return {**scores, "documents": len(docs), "words_per_second": words / seconds}

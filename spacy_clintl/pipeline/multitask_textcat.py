@@ -84,15 +84,7 @@ def multitask_textcat_score(
     RETURNS (dict[str, Any]): `cats_{task}_…`, see `evaluation.classification`, and
         `multitask_macro_f`, the mean macro-F1 of the tasks that were scored, if any was.
     """
-    settings = {
-        name: {
-            "exclusive": t.exclusive,
-            "labels": t.labels,
-            "threshold": [t.thresholds.get(label, t.threshold) for label in t.labels],
-        }
-        for name, t in tasks.items()
-    }
-    scores = score_tasks(examples, settings)
+    scores = score_tasks(examples, {name: task.scoring for name, task in tasks.items()})
     macro = [v for task in tasks if (v := scores.get(f"cats_{task}_macro_f")) is not None]
     if macro:
         scores["multitask_macro_f"] = float(np.mean(macro))
@@ -196,6 +188,10 @@ class MultiTaskTextCategorizer(TrainablePipe):
         """Give scores at temperature 1 again, and go by the thresholds of the settings."""
         self.cfg["temperatures"] = {}
         self.cfg["thresholds"] = {}
+
+    def scoring_of(self, task: str) -> dict[str, Any]:
+        """Return a task's labels, thresholds and kind, as `score_tasks` takes them."""
+        return self._named(self.tasks[task]).scoring
 
     def loss_name(self, task: str) -> str:
         """Return the key of a task's loss in the `losses` of `update`."""

@@ -57,6 +57,15 @@ class Task:
         """RETURNS (list[str]): Its labels as `doc.cats` has them."""
         return [f"{self.name}{SEPARATOR}{label}" for label in self.labels]
 
+    @property
+    def scoring(self) -> dict[str, Any]:
+        """RETURNS (dict[str, Any]): What `evaluation.classification.score_tasks` asks of it."""
+        return {
+            "exclusive": self.exclusive,
+            "labels": list(self.labels),
+            "threshold": [self.thresholds.get(label, self.threshold) for label in self.labels],
+        }
+
 
 SETTINGS = tuple(f.name for f in fields(Task) if f.name not in ("name", "labels", "thresholds"))
 
