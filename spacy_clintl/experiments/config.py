@@ -14,7 +14,10 @@ from ..data.docbin import docbin_files
 from ..errors import ClintlError, Errors
 from ..util import sha256_of
 from .heads import STOCK, Head
-from .plan import Cell, DataSet, Settings, Variant
+from .plan import Cell, DataSet, Variant
+
+# Components for which a corpus without their gold is of no use.
+LEARN_FROM_CORPORA = {"multitask_textcat", "iob_ner", *STOCK}
 
 
 def config_of(cell: Cell) -> tuple[Config, dict[str, Head]]:
@@ -42,17 +45,18 @@ def config_of(cell: Cell) -> tuple[Config, dict[str, Head]]:
     if stock and len(heads) > 1:
         raise ClintlError(Errors.CL506.format(variant=variant.name, component=stock[0]))
     wanted = {head.component for head in heads.values()}
-    others = {component_of(variant, corpus) for corpus in cell.all_corpora} - wanted
+    others = {component_of(variant, corpus) for corpus in cell.all_corpora}
+    others |= {name for name in pipeline if components[name].get("factory") in LEARN_FROM_CORPORA}
+    others -= wanted
     config["nlp"]["pipeline"] = [name for name in pipeline if name not in others]
     for name in others:
         components.pop(name, None)
         config.get("initialize", {}).get("components", {}).pop(name, None)
-    for corpus in cell.all_corpora:
-        tasks = components.get(component_of(variant, corpus), {}).get("tasks")
-        if tasks and corpus.task in tasks and corpus.name not in heads:
-            shared = {head.task for head in heads.values()}
-            if corpus.task not in shared:
-                del tasks[corpus.task]
+    named = {head.task for head in heads.values()}
+    for name in wanted:
+        tasks = components[name].get("tasks") or {}
+        for task in set(tasks) - named:
+            del tasks[task]
     return config, heads
 
 
@@ -61,13 +65,12 @@ def component_of(variant: Variant, corpus: DataSet) -> str:
     return variant.components.get(corpus.name, corpus.component)
 
 
-def id_of(cell: Cell, config: Config, heads: dict[str, Head], settings: Settings) -> str:
+def id_of(cell: Cell, config: Config, heads: dict[str, Head]) -> str:
     """Name a run by all that determines its scores, wherever its files lie.
 
     cell (Cell): The run.
     config (Config): Its config.
     heads (dict[str, Head]): The components of its corpora.
-    settings (Settings): The plan's settings.
     RETURNS (str): Sixteen hexadecimal digits.
     """
     filled = Config(config.copy())
@@ -87,7 +90,7 @@ def id_of(cell: Cell, config: Config, heads: dict[str, Head], settings: Settings
         },
         "size": cell.size,
         "seed": cell.seed,
-        "settings": vars(settings),
+        "settings": vars(cell.settings),
     }
     text = json.dumps(data, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
@@ -121,14 +124,14 @@ def size_of(path: str) -> tuple[int, int]:
     return len(lengths), sum(lengths)
 
 
-def words_of(cell: Cell, settings: Settings) -> float:
+def words_of(cell: Cell) -> float:
     """RETURNS (float): About how many words a run trains on, for estimates of time."""
     words = 0.0
     for corpus in cell.corpora:
         n_docs, n_words = size_of(str(corpus.train))
         share = cell.size if cell.size <= 1 else min(1.0, cell.size / max(1, n_docs))
         words += share * n_words
-    return settings.epochs * words
+    return cell.settings.epochs * words
 
 
 def _head(

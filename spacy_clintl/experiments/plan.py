@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ ALL, EACH = "all", "each"
 class Settings:
     """What all runs of a plan have in common.
 
-    epochs (int): Passes of each pipeline over its own training documents.
+    epochs (int): Passes of each pipeline over its own training documents. In the plan either one
+        number, or a table by size with 'default' for the others.
     evaluations (int): Points of the learning curve.
     curve_documents (int): Documents of each dev corpus that they use; 0 is all. The end score
         always uses all.
@@ -74,10 +75,13 @@ class Variant:
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole experiment. Sizes of at most 1 are shares of a corpus, others are documents."""
+    """A whole experiment. Sizes of at most 1 are shares of a corpus, others are documents.
+
+    settings (dict[float, Settings]): The settings of each size: less data may want more epochs.
+    """
 
     path: Path
-    settings: Settings
+    settings: dict[float, Settings]
     corpora: dict[str, DataSet]
     variants: dict[str, Variant]
 
@@ -90,6 +94,7 @@ class Cell:
     corpora: tuple[DataSet, ...]
     size: float
     seed: int
+    settings: Settings = Settings()
     all_corpora: tuple[DataSet, ...] = field(repr=False, default=())
 
     @property
@@ -120,9 +125,9 @@ def read_plan(path: str | Path) -> Plan:
     read = _Reader(path)
     top = read.table(data, "the plan", ("settings", "corpora", "variants", "sizes", "seeds"))
     values = read.table(top.get("settings", {}), "settings", Settings.__dataclass_fields__)
-    settings = Settings(**values)
-    for name in ("epochs", "evaluations"):
-        read.check(_is_count(getattr(settings, name)), "settings", name, values, "1 or more")
+    epochs = _epochs(read, values)
+    settings = Settings(**{**values, "epochs": epochs[None]})
+    read.check(_is_count(settings.evaluations), "settings", "evaluations", values, "1 or more")
     ok = settings.curve_documents == 0 or _is_count(settings.curve_documents)
     read.check(ok, "settings", "curve_documents", values, "0 or more")
     read.check(
@@ -140,7 +145,9 @@ def read_plan(path: str | Path) -> Plan:
         name: _read_variant(read, name, values, top, corpora)
         for name, values in read.named(top, "variants").items()
     }
-    return Plan(path, settings, corpora, variants)
+    sizes = {size for variant in variants.values() for size in variant.sizes}
+    by_size = {size: replace(settings, epochs=epochs.get(size, epochs[None])) for size in sizes}
+    return Plan(path, by_size, corpora, variants)
 
 
 def cells_of(plan: Plan) -> Iterator[Cell]:
@@ -151,7 +158,14 @@ def cells_of(plan: Plan) -> Iterator[Cell]:
     """
     everything = tuple(plan.corpora.values())
     cells = [
-        Cell(variant, tuple(plan.corpora[name] for name in group), size, seed, everything)
+        Cell(
+            variant,
+            tuple(plan.corpora[name] for name in group),
+            size,
+            seed,
+            plan.settings[size],
+            everything,
+        )
         for variant in plan.variants.values()
         for size in variant.sizes
         for seed in variant.seeds[size]
@@ -262,6 +276,19 @@ def _read_variant(
         sizes,
         {size: seeds.get(size, default) for size in sizes},
     )
+
+
+def _epochs(read: _Reader, values: Mapping[str, Any]) -> dict[float | None, int]:
+    """Read epochs: a number, or a table by size with 'default' for the others."""
+    given = values.get("epochs", Settings.epochs)
+    table = given if isinstance(given, Mapping) else {"default": given}
+    expected = "1 or more, or a table of such numbers by size"
+    epochs: dict[float | None, int] = {None: Settings.epochs}
+    for size, number in table.items():
+        ok = _is_count(number) and (size == "default" or _is_size(size))
+        read.check(ok, "settings", "epochs", values, expected)
+        epochs[None if size == "default" else float(size)] = number
+    return epochs
 
 
 def _seeds(

@@ -66,8 +66,8 @@ def prepare_runs(plan: Plan, only: Sequence[str] = ()) -> list[Run]:
     for cell in cells:
         if not only or any(_fits(cell, name) for name in only):
             config, heads = config_of(cell)
-            run_id = id_of(cell, config, heads, plan.settings)
-            runs.append(Run(cell, run_id, config, heads, words_of(cell, plan.settings)))
+            run_id = id_of(cell, config, heads)
+            runs.append(Run(cell, run_id, config, heads, words_of(cell)))
     return runs
 
 
@@ -179,7 +179,7 @@ def _do(plan: Plan, run: Run, path: Path, gpu_id: int, keep: str | Path | None) 
             }
             for corpus in cell.corpora
         },
-        "settings": vars(plan.settings),
+        "settings": vars(cell.settings),
         "size": cell.size,
         "seed": cell.seed,
         "gpu_id": gpu_id,
@@ -214,7 +214,7 @@ def _do(plan: Plan, run: Run, path: Path, gpu_id: int, keep: str | Path | None) 
         "corpora": [corpus.name for corpus in cell.corpora],
         "size": cell.size,
         "seed": cell.seed,
-        "epochs": plan.settings.epochs,
+        "epochs": cell.settings.epochs,
         **result,
     }
 
