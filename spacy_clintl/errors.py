@@ -1,8 +1,8 @@
 """Every message a user can meet, in one place, each with its code.
 
-Ranges: 1xx data, 2xx encoder folders, 3xx pipeline components, 4xx adaptation, 5xx evaluation,
-deployment and command line. A message names the file, line, label or option and says what to do;
-it never quotes the text of a note.
+Ranges: 1xx data, 2xx encoder folders, 3xx and 48x pipeline components, 4xx adaptation, 5xx
+evaluation, deployment and command line. A message names the file, line, label or option and says
+what to do; it never quotes the text of a note.
 """
 
 from spacy.errors import ErrorsWithCodes
@@ -365,6 +365,25 @@ class Errors(metaclass=ErrorsWithCodes):
     CL406 = (
         "{head_steps} steps of warming up the head leave nothing of {steps} steps for the encoder. "
         "Lower --head-warmup-steps or raise --epochs or --max-steps."
+    )
+
+    # weighting of tasks, warming up
+    CL480 = (
+        "The setting 'weighting' of '{name}' is {value!r}, but must be null or a weighting: "
+        'a registered function such as {{"@misc": "spacy_clintl.UncertaintyWeights.v1"}}.'
+    )
+    CL481 = "spacy_clintl.{function}.v1: '{setting}' is {value!r}, but must be {expected}."
+    CL482 = (
+        "The weighting of '{name}' compares the tasks of one component, but '{name}' has one task "
+        "only. Take spacy_clintl.UncertaintyWeights.v1, which balances it beside other components."
+    )
+    CL483 = (
+        "The setting 'warm_up' of '{name}' is {value!r}, but must be a whole number of updates, 0 "
+        "or more."
+    )
+    CL484 = (
+        "'{name}' has the setting 'warm_up', but its model '{model}' holds no gradient back: it "
+        "has no attribute '{attribute}'. Set 'warm_up = 0', or use an architecture of spacy_clintl."
     )
 
     # 5xx: evaluation, deployment, command line

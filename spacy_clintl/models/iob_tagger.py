@@ -36,7 +36,8 @@ def iob_tagger_v1(
     if crf:
         refs["crf"] = crf_layer(nO)
         layers.append(refs["crf"])
-    return Model("iob_tagger", forward, init=init, layers=layers, refs=refs)
+    attrs = {"encoder_share": 1.0}
+    return Model("iob_tagger", forward, init=init, layers=layers, refs=refs, attrs=attrs)
 
 
 def forward(
@@ -45,8 +46,9 @@ def forward(
     """Give each token's logits.
 
     The callback takes their gradients, or None where no token of the batch is annotated: the
-    output layer is left alone then; the tok2vec is always called, as a listener must be. The
-    scores of a CRF are for the loss and the decoder: nothing is done with them here.
+    output layer is left alone then; the tok2vec is always called, as a listener must be. Of what
+    comes out of the output layer the tok2vec gets the share in `encoder_share`. The scores of a CRF
+    are for the loss and the decoder: nothing is done with them here.
     """
     tok2vec, head = model.get_ref("tok2vec"), model.get_ref("head")
     if not any(len(doc) for doc in docs):
@@ -61,7 +63,8 @@ def forward(
     def backprop(d_logits: list[Floats2d] | None) -> list[Doc]:
         if d_logits is None:
             return backprop_tok2vec([model.ops.alloc2f(*v.shape) for v in vectors])
-        return backprop_tok2vec(backprop_head(d_logits))
+        share = model.attrs["encoder_share"]
+        return backprop_tok2vec([share * d for d in backprop_head(d_logits)])
 
     return logits, backprop
 

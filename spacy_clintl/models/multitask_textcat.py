@@ -32,7 +32,7 @@ def multitask_textcat_v1(tok2vec: Model[list[Doc], list[Floats2d]]) -> MultiTask
         init=init,
         layers=[tok2vec],
         refs={"tok2vec": tok2vec},
-        attrs={"tasks": [], "exclusive": {}},
+        attrs={"tasks": [], "exclusive": {}, "encoder_shares": {}},
     )
 
 
@@ -106,6 +106,9 @@ def forward(
 
     The callback takes each task's gradient or None. A head without a gradient is left alone, so
     that its weights get none either; the tok2vec is always called, as a listener must be.
+
+    A task in `encoder_shares` sends only that share of its gradient on to what lies below its head:
+    the token vectors, and the heads it reads. The head itself gets all of it.
     """
     tok2vec = model.get_ref("tok2vec")
     heads = heads_of(model)
@@ -144,16 +147,17 @@ def forward(
             if gradient is None:
                 continue
             d_inputs = backprops[task](gradient)
+            share = model.attrs["encoder_shares"].get(task, 1.0)
             if heads[task].attrs.get("reads"):
                 d_inputs, d_readings = d_inputs
                 for other, d_probs in d_readings.items():
                     # A head without gold is left alone, whoever reads it.
                     if (own := gradients.get(other)) is not None:
-                        gradients[other] = own + probs[other][1](d_probs)
+                        gradients[other] = own + share * probs[other][1](d_probs)
             if heads[task].attrs.get("takes_sides"):
                 d_inputs = backprop_sides(d_inputs)
             for total, part in zip(d_vectors, d_inputs):
-                total += part
+                total += share * part
         if backprop_tok2vec is None:
             return docs
         return backprop_tok2vec([d[:size] for d, size in zip(d_vectors, sizes)])

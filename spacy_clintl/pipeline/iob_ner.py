@@ -26,9 +26,14 @@ from ..errors import ClintlError, Errors, Warnings
 from ..models.crf import add_gradients, entity_probabilities, get_chain, marginal_loss
 from ..models.iob import MISSING, Chain, decode, gold_tags, n_tags, spans_of
 from ..models.losses import softmax
+from ..models.weighting import Weighting
+from .warm_up import count_updates, is_warm_up, require_shares, share_of
+from .weighting import check_weighting
 
 # The attribute `span._.confidence`.
 CONFIDENCE = "confidence"
+# What the one task is called where tasks have names; a component may be renamed.
+TASK = "entities"
 # How many documents an error names.
 NAMED = 10
 
@@ -54,6 +59,9 @@ subword_features = true
     default_config={
         "model": Config().from_str(DEFAULT_MODEL)["model"],
         "loss_weight": 1.0,
+        "weighting": None,
+        "frozen": False,
+        "warm_up": 0,
         "confidence": True,
         "spans_key": None,
         "scorer": {"@scorers": "spacy.ner_scorer.v1"},
@@ -70,6 +78,9 @@ def make_iob_ner(
     name: str,
     model: Model[list[Doc], list[Floats2d]],
     loss_weight: float,
+    weighting: Any,
+    frozen: bool,
+    warm_up: int,
     confidence: bool,
     spans_key: str | None,
     scorer: Callable | None,
@@ -79,19 +90,29 @@ def make_iob_ner(
     model (Model[List[Doc], List[Floats2d]]): Gives one logit a tag for each token.
     loss_weight (float): What the loss is multiplied by, beside those of other components; with 0
         nothing is learned.
+    weighting (Optional[Weighting]): What the loss is multiplied by beside `loss_weight`, see
+        `models.weighting`; None is nothing.
+    frozen (bool): Whether the weights stay as they are: it gives no loss and no gradient to
+        anything, and still predicts.
+    warm_up (int): During how many updates with gold the gradient that goes to the token vectors
+        rises from 0 to all of it; the output layer learns at the full rate. See `warm_up`.
     confidence (bool): Whether `span._.confidence` of each entity found is set to its probability.
     spans_key (Optional[str]): Learn from and write to this group of `doc.spans` instead of
         `doc.ents`, so that one pipeline holds taggers of several schemata. A document without the
         group is not annotated; confidences are in the group's `attrs["scores"]`.
     scorer (Optional[Callable]): Scores predictions. With `spans_key`, the default one is replaced
         by that of `spancat`: `spans_{key}_f` and so on.
-    RAISES (ClintlError): For a negative loss weight.
+    RAISES (ClintlError): For a negative loss weight or warm-up, or a weighting that is none or
+        needs several tasks.
     """
     return IobEntityRecognizer(
         nlp.vocab,
         model,
         name,
         loss_weight=loss_weight,
+        weighting=weighting,
+        frozen=frozen,
+        warm_up=warm_up,
         confidence=confidence,
         spans_key=spans_key,
         scorer=scorer,
@@ -131,16 +152,26 @@ class IobEntityRecognizer(TrainablePipe):
         name: str = "iob_ner",
         *,
         loss_weight: float = 1.0,
+        weighting: Weighting | None = None,
+        frozen: bool = False,
+        warm_up: int = 0,
         confidence: bool = True,
         spans_key: str | None = None,
         scorer: Callable | None = get_ner_prf,
     ):
         if not 0 <= loss_weight < math.inf:
             raise ClintlError(Errors.CL339.format(name=name, value=loss_weight))
+        if not is_warm_up(warm_up):
+            raise ClintlError(Errors.CL483.format(name=name, value=warm_up))
+        if warm_up:
+            require_shares(model, "encoder_share", name)
         self.vocab = vocab
         self.model = model
         self.name = name
         self.loss_weight = loss_weight
+        self.weighting = check_weighting(weighting, name, several=False)
+        self.frozen = frozen
+        self.warm_up = warm_up
         self.spans_key = spans_key
         self.confidence = confidence and (spans_key is not None or _can_be_set(CONFIDENCE, name))
         # The default scorers read doc.ents.
@@ -148,8 +179,8 @@ class IobEntityRecognizer(TrainablePipe):
         self.scorer = (
             partial(spancat_score, spans_key=spans_key) if spans_key and of_ents else scorer
         )
-        self.cfg: dict[str, Any] = {"labels": []}
-        self._learning = False  # whether there are gradients that no update has used yet
+        self.cfg: dict[str, Any] = {"labels": [], "weighting": {}, "warm_up": {}}
+        self._unused_losses: list[float] = []  # those whose gradients no update has used yet
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -160,6 +191,12 @@ class IobEntityRecognizer(TrainablePipe):
     def label_data(self) -> list[str]:
         """RETURNS (list[str]): The entity labels, for `spacy init labels`."""
         return list(self.cfg["labels"])
+
+    @property
+    def task_weights(self) -> dict[str, float]:
+        """RETURNS (dict[str, float]): What the loss is multiplied by now, by the name in `losses`."""
+        factor = self.weighting.factors([TASK], self.cfg["weighting"])[TASK]
+        return {self.name: 0.0 if self.frozen else self.loss_weight * factor}
 
     def _chain(self) -> Chain | None:
         # Read anew each time: training and averaging change the weights.
@@ -232,20 +269,23 @@ class IobEntityRecognizer(TrainablePipe):
 
         For the softmax this is their mean cross-entropy; for the CRF the sum of the documents'
         negative log-likelihoods over the number of annotated tokens of the batch, so that
-        `loss_weight` means the same.
+        `loss_weight` means the same. A learned weighting adds a number of its own, see
+        `models.weighting`.
 
         examples (Iterable[Example]): The batch.
         scores (Sequence[Floats2d]): The model's logits, one array (tokens, tags) a document.
         RETURNS (tuple[float, Optional[list[Floats2d]]]): The loss and its gradients, None where
-            no token of the batch is annotated. Those of the CRF's scores are in the model.
+            no token of the batch is annotated, or nothing is to be learned. Those of the CRF's
+            scores are in the model.
         RAISES (ClintlError): When the loss is not a number.
         """
         examples = list(examples)
         gold = [gold_tags(example, self.cfg["labels"], self.spans_key) for example in examples]
         n_annotated = sum(int((tags != MISSING).sum()) for tags in gold)
-        if not n_annotated or not self.loss_weight:
+        weight = self.task_weights[self.name]
+        if not n_annotated or not weight:
             return 0.0, None
-        factor = self.loss_weight / n_annotated
+        factor = weight / n_annotated
         chain = self._chain()
         if chain is None:
             loss, gradients = self._token_loss(scores, np.concatenate(gold), factor)
@@ -258,8 +298,11 @@ class IobEntityRecognizer(TrainablePipe):
             raise ClintlError(Errors.CL337.format(name=self.name, ids=ids))
         if chain is not None:
             add_gradients(self.model.get_ref("crf"), d_chain, factor)
-        self._learning = True
-        return loss, gradients
+        self._unused_losses.append(loss / weight)
+        share = share_of(self.warm_up, self.cfg["warm_up"].get(TASK, 0))
+        self.model.attrs["encoder_share"] = share
+        penalty = self.weighting.penalty(TASK, self.cfg["weighting"])
+        return loss + self.loss_weight * penalty, gradients
 
     def _token_loss(
         self, scores: Sequence[Floats2d], gold: np.ndarray, factor: float
@@ -295,9 +338,13 @@ class IobEntityRecognizer(TrainablePipe):
 
         sgd (Optimizer): The optimizer.
         """
-        if self._learning:
-            self.model.finish_update(sgd)
-        self._learning = False
+        losses, self._unused_losses = self._unused_losses, []
+        if not losses:
+            return
+        self.model.finish_update(sgd)
+        state, weights = self.cfg["weighting"], {TASK: self.loss_weight}
+        self.weighting.finish_update({TASK: losses}, weights, state, sgd, self.model.id)
+        count_updates(self.cfg["warm_up"], {TASK: self.warm_up}, [TASK])
 
     def initialize(
         self,
@@ -344,6 +391,7 @@ class IobEntityRecognizer(TrainablePipe):
                 )
             )
         self.cfg["labels"] = given
+        self.cfg["weighting"], self.cfg["warm_up"] = {}, {}
         sample = list(islice(get_examples(), 10))
         for example in sample:
             gold_tags(example, given, self.spans_key)  # complains about unknown labels

@@ -9,8 +9,11 @@ from spacy.language import Language
 from spacy.training.loggers import console_logger_v3
 from tqdm import tqdm
 
+from .iob_ner import IobEntityRecognizer
 from .multitask_textcat import MultiTaskTextCategorizer
 
+# Components that weigh the losses of their tasks.
+Weighing = MultiTaskTextCategorizer | IobEntityRecognizer
 LogStep = Callable[[dict[str, Any] | None], None]
 Logger = Callable[..., tuple[LogStep, Callable[[], None]]]
 
@@ -24,7 +27,8 @@ def make_console_logger_v1(
 
     It prints the table of `spacy.ConsoleLogger.v3`, which has one loss a component, and below each
     of its rows the losses of the tasks, named 'component/task'. They are sums since the last row,
-    before they are multiplied by the tasks' weights.
+    before they are multiplied by the tasks' weights. Where the setting `weighting` changes these in
+    training, they stand behind the losses as they are now; an `iob_ner` gets a line then, too.
 
     progress_bar (Optional[str]): As of `spacy.ConsoleLogger.v3`: "train", "eval" or None.
     console_output (bool): Whether to print.
@@ -44,15 +48,18 @@ def make_console_logger_v1(
             SimpleNamespace(pipeline=pipeline, config=nlp.config), stdout, stderr
         )
         write_table, close_table = table(nlp, stdout, stderr)
-        names = [name for name, _ in _task_losses(nlp)] if console_output else []
-        width = max(map(len, names), default=0)
+        lines = list(_lines(nlp)) if console_output else []
+        width = max((len(name) for name, _ in lines), default=0)
 
         def log_step(info: dict[str, Any] | None) -> None:
             write_table(info)
             write_row(info)
-            for name in names if info is not None else ():
+            for name, component in lines if info is not None else ():
+                line = f"  {name:<{width}}  {float(info['losses'][name]):.4f}"
+                if component.weighting.changes:
+                    line += f"  weight {component.task_weights[name]:.4f}"
                 # `write` of tqdm does not tear a progress bar.
-                tqdm.write(f"  {name:<{width}}  {float(info['losses'][name]):.4f}", file=stdout)
+                tqdm.write(line, file=stdout)
             stdout.flush()
 
         def finalize() -> None:
@@ -69,3 +76,10 @@ def _task_losses(nlp: Language) -> Iterator[tuple[str, MultiTaskTextCategorizer]
         if isinstance(component, MultiTaskTextCategorizer):
             for task in component.tasks:
                 yield component.loss_name(task), component
+
+
+def _lines(nlp: Language) -> Iterator[tuple[str, Weighing]]:
+    yield from _task_losses(nlp)
+    for name, component in nlp.pipeline:
+        if isinstance(component, IobEntityRecognizer) and component.weighting.changes:
+            yield name, component

@@ -22,10 +22,13 @@ from ..evaluation.classification import score_tasks
 from ..models.heads.linear import linear_head_v1
 from ..models.losses import sigmoid, softmax
 from ..models.multitask_textcat import add_head, heads_of, require_pairs
+from ..models.weighting import Weighting
 from .calibration import Calibration, find_calibration
 from .class_weights import find_class_weights
 from .task_loss import task_loss
 from .tasks import SEPARATOR, Task, check_labels, gold_of, labels_by_task, read_tasks, set_cats
+from .warm_up import count_updates, require_shares, share_of
+from .weighting import check_weighting
 
 DEFAULT_MODEL = """
 [model]
@@ -49,6 +52,7 @@ subword_features = true
     default_config={
         "model": Config().from_str(DEFAULT_MODEL)["model"],
         "tasks": {},
+        "weighting": None,
         "scorer": {"@scorers": "spacy_clintl.multitask_textcat_scorer.v1"},
     },
     default_score_weights={"multitask_macro_f": 1.0},
@@ -58,15 +62,20 @@ def make_multitask_textcat(
     name: str,
     model: Model[list[Doc], dict[str, Floats2d]],
     tasks: dict[str, dict[str, Any]],
+    weighting: Any,
     scorer: Callable | None,
 ) -> "MultiTaskTextCategorizer":
     """Create a multi-task text classifier.
 
     model (Model[List[Doc], Dict[str, Floats2d]]): The token vectors; heads are put on here.
     tasks (dict[str, dict[str, Any]]): From a task's name to its settings, see `tasks.Task`.
+    weighting (Optional[Weighting]): What the tasks' losses are multiplied by beside `weight`, see
+        `models.weighting`; None is nothing.
     scorer (Optional[Callable]): Scores predictions.
     """
-    return MultiTaskTextCategorizer(nlp.vocab, model, name, tasks=tasks, scorer=scorer)
+    return MultiTaskTextCategorizer(
+        nlp.vocab, model, name, tasks=tasks, weighting=weighting, scorer=scorer
+    )
 
 
 def make_multitask_textcat_scorer() -> Callable:
@@ -105,6 +114,7 @@ class MultiTaskTextCategorizer(TrainablePipe):
         name: str = "multitask_textcat",
         *,
         tasks: dict[str, dict[str, Any]],
+        weighting: Weighting | None = None,
         scorer: Callable | None = multitask_textcat_score,
     ):
         self.vocab = vocab
@@ -112,16 +122,22 @@ class MultiTaskTextCategorizer(TrainablePipe):
         self.name = name
         self.scorer = scorer
         self.tasks = read_tasks(tasks, name)
+        self.weighting = check_weighting(weighting, name)
         for task in self.tasks.values():
             head = task.head or linear_head_v1()
             add_head(model, task.name, head, exclusive=task.exclusive)
+        if any(task.warm_up for task in self.tasks.values()):
+            require_shares(model, "encoder_shares", name)
         self.cfg: dict[str, Any] = {
             "labels": {task: [] for task in self.tasks},
             "class_weights": {},
             "temperatures": {},
             "thresholds": {},
+            "weighting": {},
+            "warm_up": {},
         }
-        self._learning: set[str] = set()  # tasks with gradients that no update has used yet
+        # Of each task with gradients that no update has used yet, the losses.
+        self._unused_losses: dict[str, list[float]] = {}
         self._task_losses: dict[str, float] = {}  # those of the last batch
 
     @property
@@ -197,6 +213,16 @@ class MultiTaskTextCategorizer(TrainablePipe):
         """Return the key of a task's loss in the `losses` of `update`."""
         return f"{self.name}{SEPARATOR}{task}"
 
+    @property
+    def task_weights(self) -> dict[str, float]:
+        """RETURNS (dict[str, float]): What a task's loss is multiplied by now, by `loss_name`."""
+        learning = [name for name, task in self.tasks.items() if task.learns]
+        factors = self.weighting.factors(learning, self.cfg["weighting"])
+        return {
+            self.loss_name(name): task.weight * factors.get(name, 0.0)
+            for name, task in self.tasks.items()
+        }
+
     def update(
         self,
         examples: Iterable[Example],
@@ -208,7 +234,7 @@ class MultiTaskTextCategorizer(TrainablePipe):
         """Learn from a batch, see `TrainablePipe.update`.
 
         losses (Optional[dict[str, float]]): Gets two kinds of keys: the component's name, with the
-            sum of the tasks' weighted losses, and 'component/task' for each task, with its loss
+            objective (see `get_loss`), and 'component/task' for each task, with its loss
             before it is weighted. `spacy_clintl.ConsoleLogger.v1` and the loggers of spacy-loggers
             show both; spaCy's own console loggers show the first.
         """
@@ -225,45 +251,63 @@ class MultiTaskTextCategorizer(TrainablePipe):
     ) -> tuple[float, dict[str, Floats2d | None]]:
         """Compute the sum of the tasks' weighted losses, and its gradients.
 
+        With a learned weighting the sum has addends of its own, see `models.weighting`.
+
         examples (Iterable[Example]): The batch.
         scores (dict[str, Floats2d]): The model's logits.
         RETURNS (tuple[float, dict[str, Optional[Floats2d]]]): The loss and each task's gradient,
-            None where no document of the batch is annotated for it.
+            None where no document of the batch is annotated for it, or it does not learn.
         RAISES (ClintlError): When a loss is not a number, see `task_loss`.
         """
         examples = list(examples)
         total = 0.0
         gradients: dict[str, Floats2d | None] = {}
+        task_weights = self.task_weights
         for name, task in self.tasks.items():
             gradients[name] = None
-            if not task.weight:
+            if not task.learns:
                 continue
             truths, mask = gold_of(self._named(task), examples, self.name)
             if not mask.any():
                 continue
             require_pairs(self.model, name, examples, mask)
             weights = self.cfg["class_weights"]
-            self._task_losses[name], gradient = task_loss(
+            loss, gradient = task_loss(
                 self.model.ops, task, scores[name], (truths, mask), examples, weights, self.name
             )
-            total += task.weight * self._task_losses[name]
-            gradients[name] = gradient * task.weight
-            self._learning.add(name)
+            self._task_losses[name] = loss
+            self._unused_losses.setdefault(name, []).append(loss)
+            weight = task_weights[self.loss_name(name)]
+            total += weight * loss
+            total += task.weight * self.weighting.penalty(name, self.cfg["weighting"])
+            gradients[name] = gradient * weight
+        self.model.attrs["encoder_shares"] = {
+            name: share_of(task.warm_up, self.cfg["warm_up"].get(name, 0))
+            for name, task in self.tasks.items()
+            if task.warm_up
+        }
         return total, gradients
 
     def finish_update(self, sgd: Optimizer) -> None:
-        """Update the token vectors' model, and the heads that had gold since the last time.
+        """Update the heads that had gold since the last time and, if any had, the token vectors'
+        model and what the weighting learns.
 
         Thinc keeps gradients as zeros after an update, with which weight decay and momentum would
         move the other heads too.
 
         sgd (Optimizer): The optimizer.
         """
+        losses, self._unused_losses = self._unused_losses, {}
+        if not losses:
+            return
         self.model.get_ref("tok2vec").finish_update(sgd)
         for name, head in heads_of(self.model).items():
-            if name in self._learning:
+            if name in losses:
                 head.finish_update(sgd)
-        self._learning.clear()
+        weights = {name: task.weight for name, task in self.tasks.items()}
+        self.weighting.finish_update(losses, weights, self.cfg["weighting"], sgd, self.model.id)
+        warm_ups = {name: task.warm_up for name, task in self.tasks.items()}
+        count_updates(self.cfg["warm_up"], warm_ups, losses)
 
     def initialize(
         self,
@@ -304,6 +348,7 @@ class MultiTaskTextCategorizer(TrainablePipe):
             gold_of(self._named(task), sample, self.name)  # complains about unknown labels
         tasks = list(self.tasks.values())
         self.cfg["class_weights"] = find_class_weights(tasks, get_examples, self.name)
+        self.cfg["weighting"], self.cfg["warm_up"] = {}, {}
         for name, head in heads_of(self.model).items():
             head.get_ref("output_layer").set_dim("nO", len(self.cfg["labels"][name]))
         self.model.initialize(X=[example.predicted for example in sample])

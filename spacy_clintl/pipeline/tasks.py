@@ -11,6 +11,7 @@ from spacy.training import Example
 
 from ..errors import ClintlError, Errors
 from ..models.losses import is_for_exclusive
+from .warm_up import is_warm_up
 
 SEPARATOR = "/"
 BALANCED = "balanced"
@@ -36,6 +37,11 @@ class Task:
     class_weights_beta (float): Of "effective_number": 0 is no weighting; the closer to 1, the more
         like "balanced".
     threshold (float): The score from which a label counts as true, if not exclusive.
+    frozen (bool): Whether its head keeps its weights: it gives no loss and no gradient to anything,
+        and still predicts.
+    warm_up (int): During how many updates with gold for it the gradient that its head sends to the
+        token vectors rises from 0 to all of it; the head itself learns at the full rate. See
+        `warm_up`.
     labels (list[str]): Its labels, in the order of its head's outputs.
     thresholds (dict[str, float]): What calibration found: thresholds of single labels, which go
         before `threshold`.
@@ -49,6 +55,8 @@ class Task:
     class_weights: Any = None
     class_weights_beta: float = 0.999
     threshold: float = 0.5
+    frozen: bool = False
+    warm_up: int = 0
     labels: list[str] = field(default_factory=list)
     thresholds: dict[str, float] = field(default_factory=dict)
 
@@ -65,6 +73,11 @@ class Task:
             "labels": list(self.labels),
             "threshold": [self.thresholds.get(label, self.threshold) for label in self.labels],
         }
+
+    @property
+    def learns(self) -> bool:
+        """RETURNS (bool): Whether its gold is used for training."""
+        return bool(self.weight) and not self.frozen
 
 
 SETTINGS = tuple(f.name for f in fields(Task) if f.name not in ("name", "labels", "thresholds"))
@@ -105,6 +118,8 @@ def _read_task(task: str, values: Mapping[str, Any]) -> Task:
         ("loss", result.loss is None or callable(result.loss), "a registered loss"),
         ("class_weights", _is_class_weights(result.class_weights), _CLASS_WEIGHTS),
         ("class_weights_beta", _is_number(beta) and 0 <= beta < 1, "0 or more and below 1"),
+        ("frozen", isinstance(result.frozen, bool), "true or false"),
+        ("warm_up", is_warm_up(result.warm_up), "a whole number of updates, 0 or more"),
     )
     for setting, valid, expected in checks:
         if not valid:
