@@ -194,7 +194,7 @@ class IobEntityRecognizer(TrainablePipe):
 
     @property
     def task_weights(self) -> dict[str, float]:
-        """RETURNS (dict[str, float]): What the loss is multiplied by now, by the name in `losses`."""
+        """RETURNS (dict[str, float]): What the loss is multiplied by now, by its name."""
         factor = self.weighting.factors([TASK], self.cfg["weighting"])[TASK]
         return {self.name: 0.0 if self.frozen else self.loss_weight * factor}
 
