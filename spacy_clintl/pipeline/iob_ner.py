@@ -93,7 +93,9 @@ def make_iob_ner(
     weighting (Optional[Weighting]): What the loss is multiplied by beside `loss_weight`, see
         `models.weighting`; None is nothing.
     frozen (bool): Whether the weights stay as they are: it gives no loss and no gradient to
-        anything, and still predicts.
+        anything, and still predicts. The last component that listens to a shared encoder should
+        be frozen by this and not by `frozen_components` of training: it is the one that hands the
+        gradients of all components on to the encoder.
     warm_up (int): During how many updates with gold the gradient that goes to the token vectors
         rises from 0 to all of it; the output layer learns at the full rate. See `warm_up`.
     confidence (bool): Whether `span._.confidence` of each entity found is set to its probability.

@@ -38,7 +38,7 @@ class Task:
         like "balanced".
     threshold (float): The score from which a label counts as true, if not exclusive.
     frozen (bool): Whether its head keeps its weights: it gives no loss and no gradient to anything,
-        and still predicts.
+        and still predicts. The token vectors may change below it.
     warm_up (int): During how many updates with gold for it the gradient that its head sends to the
         token vectors rises from 0 to all of it; the head itself learns at the full rate. See
         `warm_up`.
