@@ -258,11 +258,13 @@ class Errors(metaclass=ErrorsWithCodes):
     )
     CL309 = (
         "A training document has the category '{task}/{label}', but task '{task}' knows only: "
-        "{known}. Add the label to [initialize.components.{name}.labels], or mend the corpus."
+        "{known}. Add the label to [initialize.components.{name}.labels] or, if the component was "
+        "trained before, by 'add_label' or spacy_clintl.Grow.v1; or mend the corpus."
     )
     CL310 = (
         "The labels given for {what} differ from those it was trained with. Given: {given}. "
-        "Trained with: {trained}. Start from a new component to change the labels."
+        "Trained with: {trained}. Add labels by 'add_label' or spacy_clintl.Grow.v1, or start from "
+        "a new component."
     )
     CL311 = "Unknown pooling '{pooling}'. Choose one of: {known}."
     CL312 = (
@@ -276,7 +278,8 @@ class Errors(metaclass=ErrorsWithCodes):
     CL321 = "The labels of '{name}' must be a list of different texts without repeats: {labels}."
     CL322 = (
         "A training document has an entity with the label '{label}', but the tagger knows only: "
-        "{known}. Add it to the labels in [initialize.components], or mend the corpus."
+        "{known}. Add it to the labels in [initialize.components] or, if the tagger was trained "
+        "before, by 'add_label' or spacy_clintl.Grow.v1; or mend the corpus."
     )
     CL323 = "'{name}' has no labels yet. Run 'nlp.initialize()' or load a trained pipeline."
     CL337 = (
@@ -343,7 +346,7 @@ class Errors(metaclass=ErrorsWithCodes):
         "not be changed in its config; start from a new component to change them."
     )
 
-    # 4xx: adaptation
+    # 4xx: adaptation; 490 to 499: what joins a trained pipeline
     CL400 = "There is no usable text in {paths}: {n_empty} empty and {n_bad} unusable records."
     CL401 = (
         "Blocks of {block_length} word pieces do not fit the encoder in {path}, which takes "
@@ -384,6 +387,35 @@ class Errors(metaclass=ErrorsWithCodes):
     CL484 = (
         "'{name}' has the setting 'warm_up', but its model '{model}' holds no gradient back: it "
         "has no attribute '{attribute}'. Set 'warm_up = 0', or use an architecture of spacy_clintl."
+    )
+    CL490 = (
+        "{label!r} cannot be added to '{name}' as a label: it must be text, and not an empty one."
+    )
+    CL491 = (
+        "A label is added to '{name}' for the task '{task}', but its tasks are: {known}. Name one "
+        "of them, as in add_label('label', task='task') or add_label('task/label'), and add new "
+        "tasks by 'add_task' first."
+    )
+    CL492 = (
+        "Task '{task}' of '{name}': the setting '{setting}' cannot be stored with the pipeline. "
+        "Give it as in a config, such as {{'@architectures': 'spacy_clintl.LinearHead.v1'}}."
+    )
+    CL493 = "The settings of task '{task}' cannot be used: {reason}"
+    CL494 = (
+        "The head of task '{task}' reads the task '{other}', which has learned nothing yet or is "
+        "not there; the component has the tasks: {known}. Train that task first, and add this one "
+        "afterwards."
+    )
+    CL495 = (
+        "Task '{task}' has 'class_weights', which are checked against or worked out from training "
+        "documents. Give 'get_examples' to 'add_task', or set 'class_weights' to null."
+    )
+    CL496 = (
+        "spacy_clintl.Grow.v1 names the component '{name}', {what}. Mend [initialize.after_init]."
+    )
+    CL497 = (
+        "spacy_clintl.Grow.v1: the settings of '{name}' have '{setting}', but can have: {known}. "
+        "Mend [initialize.after_init.components.{name}]."
     )
 
     # 5xx: evaluation, deployment, command line
@@ -442,4 +474,12 @@ class Warnings(metaclass=ErrorsWithCodes):
     CW341 = (
         "There is an extension 'span._.{attribute}' already that computes its value, so '{name}' "
         "writes no confidences. Remove it, or set 'confidence = false'."
+    )
+    CW498 = (
+        "In the last {n} updates the transformer got no gradient, so it learns nothing. spaCy lets "
+        "the last component that listens to a transformer send the gradients of all, and it does "
+        "not if it is frozen or disabled. Put a component that is trained behind it in the "
+        "pipeline, give the frozen one its own transformer ('replace_listeners' beside 'source'), "
+        "or instead of freezing it set 'loss_weight = 0' of an iob_ner, 'weight = 0' of all tasks "
+        "of a multitask_textcat."
     )

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from thinc.shims.shim import Shim
 from thinc.types import Floats2d
 from torch.utils.checkpoint import checkpoint
 
-from ..errors import ClintlError, Errors
+from ..errors import ClintlError, Errors, Warnings
 from . import forking  # noqa: F401
 from .encoder import Encoder
 from .freezing import apply_freezing, rate_of
@@ -26,9 +27,12 @@ from .precision import autocast_dtype
 from .sparse_rows import update_rows
 from .windows import SpecialPieces
 
-# How many word pieces go through the encoder before free memory is given back: about a minute's
-# training on two cores, beside which the call takes no time.
-RELEASE_AFTER = 200_000
+# How many word pieces go through the encoder before free memory is given back: some twenty seconds
+# of training on two cores, beside which the call takes no time.
+RELEASE_AFTER = 50_000
+
+# After how many updates without a backward pass, one after the other, users are warned.
+UPDATES_WITHOUT_GRADIENT = 5
 
 # On a CPU, activations that fit its cache are worth more than large products.
 SUBBATCH_PIECES = {"cpu": 1536}
@@ -75,6 +79,7 @@ class EncoderShim(PyTorchShim):
         self.special: tuple[SpecialPieces, SpecialPieces] | None = None
         self.has_types = False
         self._pieces_since_release = 0
+        self._updates_without_gradient = 0
         if encoder is not None:
             self.set_encoder(encoder)
 
@@ -112,6 +117,9 @@ class EncoderShim(PyTorchShim):
         if self.encoder is None:
             raise ClintlError(Errors.CL208)
         learns = is_train and any(p.requires_grad for p in self._model.parameters())
+        self._updates_without_gradient += learns
+        if self._updates_without_gradient == UPDATES_WITHOUT_GRADIENT + 1:
+            warnings.warn(Warnings.CW498.format(n=UPDATES_WITHOUT_GRADIENT), stacklevel=2)
         self._model.train(is_train)
         budget = self.settings.subbatch_pieces or SUBBATCH_PIECES.get(self.device.type, 16384)
         packs = pack_by_length([len(ids) for ids in inputs], budget)
@@ -139,6 +147,7 @@ class EncoderShim(PyTorchShim):
             release_free_memory()
 
         def backprop(d_outputs: Sequence[Floats2d]) -> None:
+            self._updates_without_gradient = 0
             # Last in, first out: each graph is freed before the next one is computed again.
             while kept:
                 pack, hidden = packs[len(kept) - 1], kept.pop()

@@ -7,6 +7,7 @@ from thinc.api import Dropout, Linear, Model, chain, with_array
 from thinc.types import Floats2d
 
 from .crf import crf_layer
+from .heads.resizing import padded, replace_params
 
 TaggerModel = Model[list[Doc], list[Floats2d]]
 
@@ -21,7 +22,8 @@ def iob_tagger_v1(
 
     tok2vec (Model[List[Doc], List[Floats2d]]): Gives token vectors, one array of shape
         (tokens, width) a document: a listener to the shared encoder, or any tok2vec.
-    dropout (float): Dropout of the token vectors.
+    dropout (float): Dropout of the token vectors. As for spaCy's own layers, each update sets it to
+        that of [training].
     nO (Optional[int]): The number of tags; set from the labels.
     crf (bool): Whether to learn scores of neighbouring tags, too, see `models.crf`. They learn at
         the optimizer's rate: with that of a pretrained encoder (some 1e-5) they stay close to 0.
@@ -76,3 +78,27 @@ def init(model: TaggerModel, X: list[Doc] | None = None, Y: object = None) -> No
         model.get_ref("crf").initialize()
     tok2vec.initialize(X=X)
     model.get_ref("head").initialize(X=tok2vec.predict(X) if X else None)
+
+
+def resize_tagger(model: TaggerModel, n_tags: int) -> None:
+    """Make room for more tags, behind those there, which keep their weights.
+
+    model (TaggerModel): The model, initialized.
+    n_tags (int): How many tags it is to have. All weights and scores of new ones are 0.
+    """
+    head, output = model.get_ref("head"), model.get_ref("output_layer")
+    _resize(output, {"W": (n_tags, output.get_dim("nI")), "b": (n_tags,)})
+    for around in (head, *head.layers):
+        around.set_dim("nO", n_tags, force=True)
+    if model.has_ref("crf"):
+        sizes = {"transitions": (n_tags, n_tags), "start": (n_tags,), "end": (n_tags,)}
+        _resize(model.get_ref("crf"), sizes)
+
+
+def _resize(layer: Model, shapes: dict[str, tuple[int, ...]]) -> None:
+    params = {}
+    for name, shape in shapes.items():
+        params[name] = padded(layer.ops, layer.get_param(name), shape)
+        layer.set_param(name, None)  # Thinc changes no dimension of a layer with parameters
+    layer.set_dim("nO", next(iter(shapes.values()))[0], force=True)
+    replace_params(layer, params)

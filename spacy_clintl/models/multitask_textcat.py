@@ -63,6 +63,31 @@ def heads_of(model: MultiTaskModel) -> dict[str, Model[list[Floats2d], Floats2d]
     return dict(zip(model.attrs["tasks"], model.layers[1:]))
 
 
+def sort_heads(model: MultiTaskModel, tasks: Sequence[str]) -> None:
+    """Put the heads in the order of these tasks, which are all there are."""
+    heads = heads_of(model)
+    model.layers[1:] = [heads[task] for task in tasks]
+    model.attrs["tasks"] = list(tasks)
+
+
+def has_labels(head: Model) -> bool:
+    """Say whether a head knows its labels. One that does not is passed over."""
+    return bool(head.get_ref("output_layer").has_dim("nO"))
+
+
+def start_head(model: MultiTaskModel, task: str, n_labels: int) -> None:
+    """Give a head its labels and new weights in a model that is initialized.
+
+    model (MultiTaskModel): The model.
+    task (str): The head's task.
+    n_labels (int): How many labels it has.
+    """
+    heads = heads_of(model)
+    heads[task].get_ref("output_layer").set_dim("nO", n_labels)
+    width = model.get_ref("tok2vec").get_dim("nO")
+    _init_head(model, heads, task, [model.ops.alloc2f(1, width)])
+
+
 def resize_head(model: MultiTaskModel, task: str, n_labels: int) -> None:
     """Make room for more labels in a task's head, and in those that read it.
 
@@ -124,7 +149,7 @@ def forward(
     sides, backprop_sides = None, None
     if any(head.attrs.get("takes_sides") for head in heads.values()):
         sides, backprop_sides = _split_sides(model, docs, vectors)
-    order = _order_of(heads)
+    order = [task for task in _order_of(heads) if has_labels(heads[task])]
     logits: Logits = {}
     backprops: dict[str, Callable] = {}
     probs: dict[str, tuple[Floats2d, Callable]] = {}
@@ -162,7 +187,7 @@ def forward(
             return docs
         return backprop_tok2vec([d[:size] for d, size in zip(d_vectors, sizes)])
 
-    return {task: logits[task] for task in heads}, backprop
+    return {task: logits[task] for task in heads if task in logits}, backprop
 
 
 def _order_of(heads: Mapping[str, Model]) -> list[str]:
@@ -214,12 +239,18 @@ def init(model: MultiTaskModel, X: list[Doc] | None = None, Y: object = None) ->
         vectors = [v for v in tok2vec.predict(X) if v.size]
         vectors = vectors or [model.ops.alloc2f(1, tok2vec.get_dim("nO"))]
     for task in _order_of(heads):
-        head = heads[task]
-        inputs: Any = vectors
-        if vectors and head.attrs.get("takes_sides"):
-            inputs = [(v, v) for v in vectors]
-        if reads := head.attrs.get("reads"):
-            sizes = {other: heads[other].get_ref("output_layer").get_dim("nO") for other in reads}
-            n_docs = len(vectors or ())
-            inputs = inputs, {t: model.ops.alloc2f(n_docs, size) for t, size in sizes.items()}
-        head.initialize(X=inputs)
+        _init_head(model, heads, task, vectors)
+
+
+def _init_head(
+    model: MultiTaskModel, heads: Mapping[str, Model], task: str, vectors: list[Floats2d] | None
+) -> None:
+    head = heads[task]
+    inputs: Any = vectors
+    if vectors and head.attrs.get("takes_sides"):
+        inputs = [(v, v) for v in vectors]
+    if reads := head.attrs.get("reads"):
+        sizes = {other: heads[other].get_ref("output_layer").get_dim("nO") for other in reads}
+        n_docs = len(vectors or ())
+        inputs = inputs, {t: model.ops.alloc2f(n_docs, size) for t, size in sizes.items()}
+    head.initialize(X=inputs)

@@ -25,8 +25,10 @@ from thinc.types import Floats2d
 from ..errors import ClintlError, Errors, Warnings
 from ..models.crf import add_gradients, entity_probabilities, get_chain, marginal_loss
 from ..models.iob import MISSING, Chain, decode, gold_tags, n_tags, spans_of
+from ..models.iob_tagger import resize_tagger
 from ..models.losses import softmax
 from ..models.weighting import Weighting
+from .growing import check_new_label
 from .warm_up import count_updates, is_warm_up, require_shares, share_of
 from .weighting import check_weighting
 
@@ -145,6 +147,8 @@ class IobEntityRecognizer(TrainablePipe):
     is kept in `doc.user_data`, so that it passes through `nlp.pipe(n_process=2)`, `doc.to_bytes`
     and `DocBin(store_user_data=True)`; where documents are read without the pipeline, register
     the extension: `Span.set_extension("confidence", default=None)`.
+
+    Labels can be added after training, see `add_label`.
     """
 
     def __init__(
@@ -181,18 +185,56 @@ class IobEntityRecognizer(TrainablePipe):
         self.scorer = (
             partial(spancat_score, spans_key=spans_key) if spans_key and of_ents else scorer
         )
-        self.cfg: dict[str, Any] = {"labels": [], "weighting": {}, "warm_up": {}}
+        self.cfg: dict[str, Any] = {"labels": [], "waiting": [], "weighting": {}, "warm_up": {}}
         self._unused_losses: list[float] = []  # those whose gradients no update has used yet
 
     @property
     def labels(self) -> tuple[str, ...]:
         """RETURNS (tuple[str]): The entity labels."""
-        return tuple(self.cfg["labels"])
+        return (*self.cfg["labels"], *self.cfg["waiting"])
 
     @property
     def label_data(self) -> list[str]:
         """RETURNS (list[str]): The entity labels, for `spacy init labels`."""
-        return list(self.cfg["labels"])
+        return list(self.labels)
+
+    @property
+    def is_resizable(self) -> bool:
+        """RETURNS (bool): True, see `add_label`."""
+        return True
+
+    def add_label(self, label: str) -> int:
+        """Add an entity label. It waits until the first update with an entity of it.
+
+        Until then entities and confidences stay as they were, to the last bit. Then it gets its two
+        tags: the logits of new tags, and a CRF's scores between them and others, start at 0, and
+        the optimizer's moments of that layer start anew. In documents that were annotated before
+        there was the label its entities count as outside, unless their tokens are marked as
+        missing.
+
+        label (str): The label.
+        RETURNS (int): 1 if it was added, 0 if it was there.
+        RAISES (ClintlError): For an impossible label.
+        """
+        if check_new_label(label, self.name) in self.labels:
+            return 0
+        self.vocab.strings.add(label)
+        self.cfg["waiting"].append(label)
+        return 1
+
+    def _take_in(self, examples: Sequence[Example]) -> None:
+        """Give tags to the labels that wait and for which a batch has entities on tokens."""
+        labels, waiting = self.cfg["labels"], self.cfg["waiting"]
+        found: set[int] = set()
+        for example in examples:
+            if any(entity.label_ in waiting for entity in self._entities(example.reference)):
+                found.update(gold_tags(example, [*labels, *waiting], self.spans_key).tolist())
+        numbers = {(tag - 1) // 2 - len(labels) for tag in found if tag > 0}
+        known = [label for number, label in enumerate(waiting) if number in numbers]
+        if known:
+            self.cfg["labels"] = [*labels, *known]
+            self.cfg["waiting"] = [label for label in waiting if label not in known]
+            resize_tagger(self.model, n_tags(len(self.cfg["labels"])))
 
     @property
     def task_weights(self) -> dict[str, float]:
@@ -215,7 +257,7 @@ class IobEntityRecognizer(TrainablePipe):
         docs (Iterable[Doc]): The documents.
         RETURNS (list[Tagging]): Each document's tags, and the confidences of their entities.
         """
-        if not self.labels:
+        if not self.cfg["labels"]:
             raise ClintlError(Errors.CL323.format(name=self.name))
         docs = list(docs)
         if not docs:
@@ -238,7 +280,7 @@ class IobEntityRecognizer(TrainablePipe):
         for doc, (tags, confidences) in zip(docs, taggings):
             taken = {token.i for entity in doc.ents for token in entity}
             found = []
-            for number, (start, end, label) in enumerate(spans_of(tags, self.labels)):
+            for number, (start, end, label) in enumerate(spans_of(tags, self.cfg["labels"])):
                 entity = _trimmed(doc, start, end, label)
                 if entity is None or not taken.isdisjoint(range(entity.start, entity.end)):
                     continue
@@ -264,6 +306,20 @@ class IobEntityRecognizer(TrainablePipe):
         """Score predictions: `ents_…`, or `spans_{key}_…` with `spans_key`."""
         return {} if self.scorer is None else self.scorer(examples, **kwargs)
 
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Learn from a batch, see `TrainablePipe.update` and `add_label`."""
+        if self.cfg["waiting"] and self.loss_weight and not self.frozen:
+            examples = list(examples)
+            self._take_in(examples)
+        return super().update(examples, drop=drop, sgd=sgd, losses=losses)
+
     def get_loss(
         self, examples: Iterable[Example], scores: Sequence[Floats2d]
     ) -> tuple[float, list[Floats2d] | None]:
@@ -281,11 +337,13 @@ class IobEntityRecognizer(TrainablePipe):
             scores are in the model.
         RAISES (ClintlError): When the loss is not a number.
         """
+        weight = self.task_weights[self.name]
+        if not weight:
+            return 0.0, None
         examples = list(examples)
         gold = [gold_tags(example, self.cfg["labels"], self.spans_key) for example in examples]
         n_annotated = sum(int((tags != MISSING).sum()) for tags in gold)
-        weight = self.task_weights[self.name]
-        if not n_annotated or not weight:
+        if not n_annotated:
             return 0.0, None
         factor = weight / n_annotated
         chain = self._chain()
@@ -360,7 +418,7 @@ class IobEntityRecognizer(TrainablePipe):
         get_examples (Callable): Gives the training examples.
         nlp (Optional[Language]): The pipeline.
         labels (Optional[Sequence[str]]): The entity labels. None collects them from all
-            examples, in alphabetical order.
+            examples, in alphabetical order. Labels that were added before come first.
         RAISES (ClintlError): When there are none, or others than the tagger was trained with.
         """
         validate_get_examples(get_examples, "IobEntityRecognizer.initialize")
@@ -372,27 +430,32 @@ class IobEntityRecognizer(TrainablePipe):
         if not found:
             place = "doc.ents" if self.spans_key is None else f"doc.spans['{self.spans_key}']"
             raise ClintlError(Errors.CL320.format(name=self.name, place=place))
-        given = sorted(found) if labels is None else list(labels)
+        known = self.label_data
+        given = [*known, *sorted(found.difference(known))] if labels is None else list(labels)
+        if not self.cfg["labels"]:
+            given += [label for label in known if label not in given]
         if not given and self.model.has_ref("crf"):
             raise ClintlError(Errors.CL338.format(n=n_tags(0)))
         if not given or len(set(given)) < len(given):
             raise ClintlError(Errors.CL321.format(name=self.name, labels=given))
-        if self.cfg["labels"] and self.cfg["labels"] != given:
+        if self.cfg["labels"] and known != given:
             raise ClintlError(
                 Errors.CL310.format(
                     what=f"'{self.name}'",
                     given=", ".join(given),
-                    trained=", ".join(self.cfg["labels"]),
+                    trained=", ".join(known),
                 )
             )
         output, needed = self.model.get_ref("output_layer"), n_tags(len(given))
+        if self.cfg["waiting"] and self.cfg["labels"]:
+            resize_tagger(self.model, needed)
         if output.has_dim("nO") and output.get_dim("nO") != needed:
             raise ClintlError(
                 Errors.CL340.format(
                     name=self.name, n=output.get_dim("nO"), n_labels=len(given), needed=needed
                 )
             )
-        self.cfg["labels"] = given
+        self.cfg["labels"], self.cfg["waiting"] = given, []
         self.cfg["weighting"], self.cfg["warm_up"] = {}, {}
         sample = list(islice(get_examples(), 10))
         for example in sample:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from spacy.language import Language
-from spacy.pipeline.trainable_pipe import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
 from spacy.util import logger
@@ -21,12 +20,19 @@ from ..errors import ClintlError, Errors
 from ..evaluation.classification import score_tasks
 from ..models.heads.linear import linear_head_v1
 from ..models.losses import sigmoid, softmax
-from ..models.multitask_textcat import add_head, heads_of, require_pairs
+from ..models.multitask_textcat import (
+    add_head,
+    has_labels,
+    heads_of,
+    require_pairs,
+    resize_head,
+)
 from ..models.weighting import Weighting
 from .calibration import Calibration, find_calibration
 from .class_weights import find_class_weights
+from .growing import GrowingTasks, list_scores
 from .task_loss import task_loss
-from .tasks import SEPARATOR, Task, check_labels, gold_of, labels_by_task, read_tasks, set_cats
+from .tasks import SEPARATOR, Task, check_labels, find_labels, gold_of, read_tasks, set_cats
 from .warm_up import count_updates, require_shares, share_of
 from .weighting import check_weighting
 
@@ -100,11 +106,13 @@ def multitask_textcat_score(
     return scores
 
 
-class MultiTaskTextCategorizer(TrainablePipe):
+class MultiTaskTextCategorizer(GrowingTasks):
     """Classifies texts for several tasks at once.
 
     A document may be annotated for some tasks only: a head without gold in a batch gets no loss
     and no gradient, and in the scores a task counts the documents annotated for it.
+
+    Tasks and labels can be added after training, see `growing`.
     """
 
     def __init__(
@@ -130,6 +138,8 @@ class MultiTaskTextCategorizer(TrainablePipe):
             require_shares(model, "encoder_shares", name)
         self.cfg: dict[str, Any] = {
             "labels": {task: [] for task in self.tasks},
+            "waiting": {},
+            "added": {},
             "class_weights": {},
             "temperatures": {},
             "thresholds": {},
@@ -143,24 +153,33 @@ class MultiTaskTextCategorizer(TrainablePipe):
     @property
     def labels(self) -> tuple[str, ...]:
         """RETURNS (tuple[str]): The labels of all tasks, as `doc.cats` has them."""
-        return tuple(key for task in self.tasks.values() for key in self._named(task).keys)
+        return tuple(
+            f"{task}{SEPARATOR}{label}"
+            for task, labels in self.label_data.items()
+            for label in labels
+        )
 
     @property
     def label_data(self) -> dict[str, list[str]]:
         """RETURNS (dict[str, list[str]]): The labels of each task, for `spacy init labels`."""
-        return {task: list(labels) for task, labels in self.cfg["labels"].items()}
+        waiting = self.cfg["waiting"]
+        return {
+            task: [*self.cfg["labels"].get(task, ()), *waiting.get(task, ())] for task in self.tasks
+        }
 
-    def _named(self, task: Task) -> Task:
-        # The labels live in `cfg`, which is what gets saved and loaded.
+    def named(self, task: Task) -> Task:
+        """Give a task its labels and thresholds, which live in `cfg`: that is what is saved."""
         task.labels = self.cfg["labels"].get(task.name, [])
         task.thresholds = self.cfg.get("thresholds", {}).get(task.name, {})
+        task.waiting = self.cfg["waiting"].get(task.name, [])
         return task
 
     def predict(self, docs: Iterable[Doc]) -> dict[str, np.ndarray]:
         """Score documents.
 
         docs (Iterable[Doc]): The documents.
-        RETURNS (dict[str, ndarray]): Each task's probabilities; shape (documents, labels).
+        RETURNS (dict[str, ndarray]): Each task's probabilities; shape (documents, labels). Tasks
+            that wait for their first gold are not there.
         """
         docs = list(docs)
         self._require_labels()
@@ -168,6 +187,8 @@ class MultiTaskTextCategorizer(TrainablePipe):
         temperatures = self.cfg.get("temperatures", {})
         scores = {}
         for name, task in self.tasks.items():
+            if name not in logits:
+                continue
             squash = softmax if task.exclusive else sigmoid
             scores[name] = self.model.ops.to_numpy(squash(logits[name] / temperatures.get(name, 1)))
         return scores
@@ -179,8 +200,8 @@ class MultiTaskTextCategorizer(TrainablePipe):
         scores (dict[str, ndarray]): What `predict` gave.
         """
         for row, doc in enumerate(docs):
-            for name, task in self.tasks.items():
-                set_cats(doc, self._named(task), scores[name][row])
+            for name in scores:
+                set_cats(doc, self.named(self.tasks[name]), scores[name][row])
 
     def calibrate(
         self, examples: Iterable[Example], *, precision: float | None = None
@@ -193,7 +214,7 @@ class MultiTaskTextCategorizer(TrainablePipe):
         RETURNS (list[Calibration]): What was found, a task with gold each.
         """
         examples = list(examples)
-        tasks = [self._named(task) for task in self.tasks.values()]
+        tasks = [self.named(task) for task in self.tasks.values()]
         found = find_calibration(tasks, examples, self.name, precision=precision)
         for result in found:
             self.cfg["temperatures"][result.task] = result.temperature
@@ -207,7 +228,7 @@ class MultiTaskTextCategorizer(TrainablePipe):
 
     def scoring_of(self, task: str) -> dict[str, Any]:
         """Return a task's labels, thresholds and kind, as `score_tasks` takes them."""
-        return self._named(self.tasks[task]).scoring
+        return self.named(self.tasks[task]).scoring
 
     def loss_name(self, task: str) -> str:
         """Return the key of a task's loss in the `losses` of `update`."""
@@ -240,6 +261,8 @@ class MultiTaskTextCategorizer(TrainablePipe):
         """
         losses = {} if losses is None else losses
         self._task_losses = {}
+        examples = list(examples)
+        self.take_in(examples)
         losses = super().update(examples, drop=drop, sgd=sgd, losses=losses)
         for task in self.tasks:
             key = self.loss_name(task)
@@ -267,7 +290,7 @@ class MultiTaskTextCategorizer(TrainablePipe):
             gradients[name] = None
             if not task.learns:
                 continue
-            truths, mask = gold_of(self._named(task), examples, self.name)
+            truths, mask = gold_of(self.named(task), examples, self.name)
             if not mask.any():
                 continue
             require_pairs(self.model, name, examples, mask)
@@ -321,14 +344,18 @@ class MultiTaskTextCategorizer(TrainablePipe):
         get_examples (Callable): Gives the training examples.
         nlp (Optional[Language]): The pipeline.
         labels (Optional[dict[str, Sequence[str]]]): The labels of each task. None collects them
-            from all examples, in alphabetical order.
+            from all examples, in alphabetical order. Labels that were added before come first.
         RAISES (ClintlError): When labels are unknown, missing or clash, a task has no gold, or
             class weights are given for labels that are not there.
         """
         validate_get_examples(get_examples, "MultiTaskTextCategorizer.initialize")
-        found = self._find_labels(get_examples(), stop_early=labels is not None)
+        found = find_labels(get_examples(), None if labels is None else self.tasks)
+        known = self.label_data
         if labels is None:
-            labels = {task: sorted(found.get(task, ())) for task in self.tasks}
+            labels = {
+                task: [*known[task], *sorted(found.get(task, set()).difference(known[task]))]
+                for task in self.tasks
+            }
         for name in labels:
             if name not in self.tasks:
                 raise ClintlError(
@@ -340,35 +367,37 @@ class MultiTaskTextCategorizer(TrainablePipe):
                 raise ClintlError(Errors.CL308.format(task=name, found=seen))
             if name not in labels:
                 raise ClintlError(Errors.CL305.format(task=name, name=self.name))
-            self.cfg["labels"][name] = check_labels(self._named(task), labels[name], self.name)
+            wanted = list(labels[name])
+            if self.cfg["labels"][name]:
+                task.labels = known[name]
+            else:
+                wanted += [label for label in known[name] if label not in wanted]
+            self.cfg["labels"][name] = check_labels(task, wanted, self.name)
+        self.cfg["waiting"] = {}
         for name in sorted(set(found) - set(self.tasks)):
             logger.info("'%s' leaves the categories '%s/…' to other components.", self.name, name)
         sample = list(islice(get_examples(), 10))
         for task in self.tasks.values():
-            gold_of(self._named(task), sample, self.name)  # complains about unknown labels
+            gold_of(self.named(task), sample, self.name)  # complains about unknown labels
         tasks = list(self.tasks.values())
         self.cfg["class_weights"] = find_class_weights(tasks, get_examples, self.name)
         self.cfg["weighting"], self.cfg["warm_up"] = {}, {}
         for name, head in heads_of(self.model).items():
-            head.get_ref("output_layer").set_dim("nO", len(self.cfg["labels"][name]))
+            n_labels = len(self.cfg["labels"][name])
+            if has_labels(head):
+                resize_head(self.model, name, n_labels)
+            else:
+                head.get_ref("output_layer").set_dim("nO", n_labels)
+        list_scores(nlp, self.tasks)
         self.model.initialize(X=[example.predicted for example in sample])
-
-    def _find_labels(self, examples: Iterable[Example], *, stop_early: bool) -> dict[str, set[str]]:
-        found: dict[str, set[str]] = {}
-        for example in examples:
-            for task, labels in labels_by_task(example.reference.cats).items():
-                found.setdefault(task, set()).update(labels)
-            if stop_early and all(task in found for task in self.tasks):
-                break
-        return found
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         """Score predictions, see `multitask_textcat_score`."""
         if self.scorer is None:
             return {}
-        tasks = {name: self._named(task) for name, task in self.tasks.items()}
+        tasks = {name: self.named(task) for name, task in self.tasks.items()}
         return self.scorer(examples, tasks=tasks, **kwargs)
 
     def _require_labels(self) -> None:
-        if not all(self.cfg["labels"].get(task) for task in self.tasks):
+        if not any(self.cfg["labels"].values()) or not all(self.label_data.values()):
             raise ClintlError(Errors.CL323.format(name=self.name))

@@ -45,6 +45,7 @@ class Task:
     labels (list[str]): Its labels, in the order of its head's outputs.
     thresholds (dict[str, float]): What calibration found: thresholds of single labels, which go
         before `threshold`.
+    waiting (list[str]): Labels that were added and have no output yet, see `growing`.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Task:
     warm_up: int = 0
     labels: list[str] = field(default_factory=list)
     thresholds: dict[str, float] = field(default_factory=dict)
+    waiting: list[str] = field(default_factory=list)
 
     @property
     def keys(self) -> list[str]:
@@ -68,10 +70,11 @@ class Task:
     @property
     def scoring(self) -> dict[str, Any]:
         """RETURNS (dict[str, Any]): What `evaluation.classification.score_tasks` asks of it."""
+        labels = [*self.labels, *self.waiting]
         return {
             "exclusive": self.exclusive,
-            "labels": list(self.labels),
-            "threshold": [self.thresholds.get(label, self.threshold) for label in self.labels],
+            "labels": labels,
+            "threshold": [self.thresholds.get(label, self.threshold) for label in labels],
         }
 
     @property
@@ -80,7 +83,8 @@ class Task:
         return bool(self.weight) and not self.frozen
 
 
-SETTINGS = tuple(f.name for f in fields(Task) if f.name not in ("name", "labels", "thresholds"))
+_NOT_SET = ("name", "labels", "thresholds", "waiting")
+SETTINGS = tuple(f.name for f in fields(Task) if f.name not in _NOT_SET)
 
 
 def read_tasks(settings: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, Task]:
@@ -152,6 +156,24 @@ def labels_by_task(cats: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
+def find_labels(
+    examples: Iterable[Example], enough: Iterable[str] | None = None
+) -> dict[str, set[str]]:
+    """Collect the labels that gold annotation has of each task.
+
+    examples (Iterable[Example]): The references carry the categories.
+    enough (Optional[Iterable[str]]): Tasks; once all were seen, no further example is read.
+    RETURNS (dict[str, set[str]]): From a task's name to its labels.
+    """
+    found: dict[str, set[str]] = {}
+    for example in examples:
+        for task, labels in labels_by_task(example.reference.cats).items():
+            found.setdefault(task, set()).update(labels)
+        if enough is not None and found.keys() >= set(enough):
+            break
+    return found
+
+
 def check_labels(task: Task, labels: Sequence[str], name: str) -> list[str]:
     """Check a list of labels for a task.
 
@@ -191,7 +213,8 @@ def gold_of(task: Task, examples: Sequence[Example], name: str) -> tuple[np.ndar
 
     A document without any category of the task is not annotated for it. If labels exclude each
     other, one true label settles them all; a document with none true is not annotated either.
-    If they do not, each label without a key in `doc.cats` is not annotated.
+    If they do not, each label without a key in `doc.cats` is not annotated. Labels that wait for an
+    output are left out.
 
     task (Task): The task.
     examples (Sequence[Example]): The references carry the categories.
@@ -206,7 +229,7 @@ def gold_of(task: Task, examples: Sequence[Example], name: str) -> tuple[np.ndar
     prefix = task.name + SEPARATOR
     for row, example in enumerate(examples):
         for key, value in example.reference.cats.items():
-            if key.startswith(prefix):
+            if key.startswith(prefix) and key[len(prefix) :] not in task.waiting:
                 column = _column(task, columns, key, name)
                 truths[row, column] = value
                 mask[row, column] = 1.0
