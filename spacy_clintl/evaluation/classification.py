@@ -86,7 +86,7 @@ def score_tasks(
     for task, settings in tasks.items():
         exclusive = bool(settings["exclusive"])
         labels = list(settings["labels"])
-        thresholds = _thresholds(task, labels, settings.get("threshold", 0.5))
+        thresholds = thresholds_of(task, labels, settings.get("threshold", 0.5))
         prefix = f"{task}/"
         annotated = []
         unknown: dict[str, None] = {}
@@ -114,6 +114,27 @@ def score_tasks(
         )
         result.update({f"cats_{task}_{key}": value for key, value in scores.items()})
     return result
+
+
+def thresholds_of(task: str, labels: Sequence[str], threshold: Any) -> list[float]:
+    """Spread a task's thresholds over its labels.
+
+    task (str): The task, for messages.
+    labels (Sequence[str]): Its k labels.
+    threshold (Any): One number, k of them, or a mapping from labels; 0.5 for those it lacks.
+    RETURNS (list[float]): k numbers.
+    RAISES (ClintlError): They do not fit the labels.
+    """
+    if isinstance(threshold, Mapping):
+        if not set(threshold) <= set(labels):
+            raise ClintlError(Errors.CL522.format(task=task))
+        return [float(threshold.get(label, 0.5)) for label in labels]
+    if isinstance(threshold, int | float):
+        return [float(threshold)] * len(labels)
+    values = [float(value) for value in threshold]
+    if len(values) != len(labels):
+        raise ClintlError(Errors.CL522.format(task=task))
+    return values
 
 
 def _exclusive(
@@ -207,16 +228,3 @@ def _per_type(
         label: {"p": float(p[i]), "r": float(r[i]), "f": float(f[i])}
         for i, label in enumerate(labels)
     }
-
-
-def _thresholds(task: str, labels: Sequence[str], threshold: Any) -> list[float]:
-    if isinstance(threshold, Mapping):
-        if not set(threshold) <= set(labels):
-            raise ClintlError(Errors.CL522.format(task=task))
-        return [float(threshold.get(label, 0.5)) for label in labels]
-    if isinstance(threshold, int | float):
-        return [float(threshold)] * len(labels)
-    values = [float(value) for value in threshold]
-    if len(values) != len(labels):
-        raise ClintlError(Errors.CL522.format(task=task))
-    return values

@@ -1,5 +1,6 @@
 """Where a component reads its gold and writes its predictions, and scores alike for all of them."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from spacy.training import Example
 from spacy.util import filter_spans
 
 from ..data.docs import has_entities
-from ..evaluation.classification import score_tasks
+from ..evaluation.classification import POSITIVE, score_tasks, thresholds_of
 
 # spaCy's own components, and whether the categories of each exclude each other.
 STOCK_CATEGORIES = {"textcat": True, "textcat_multilabel": False}
@@ -88,21 +89,32 @@ class Head:
         nlp (Language): The pipeline, for labels and thresholds.
         examples (Sequence[Example]): The examples, with restored predictions.
         RETURNS (dict[str, Any]): For entities `labels` and `counts`, for each document and label
-            the true positive, false positive and false negative spans. For categories the task's
-            settings, and `gold` and `scores`, for each document and label; None is not annotated.
+            the true positive, false positive and false negative spans. For categories `exclusive`,
+            `labels` with those of gold alone, `threshold`, one a label, and `gold` and `scores`,
+            for each document and label; None is not annotated, or not predicted.
         """
         if self.task is None:
-            sets = [(_spans(eg.reference), _spans(eg.predicted)) for eg in examples]
-            names = sorted({label for pair in sets for spans in pair for *_, label in spans})
-            counts = [
-                [_counts({s for s in a if s[2] == x}, {s for s in b if s[2] == x}) for x in names]
-                for a, b in sets
-            ]
+            found = [_count_entities(eg) for eg in examples]
+            names = sorted({label for counts in found for label in counts})
+            counts = [[list(counts.get(label, (0, 0, 0))) for label in names] for counts in found]
             return {"labels": names, "counts": counts}
         settings = self._settings(nlp)
-        keys = [f"{self.task}/{label}" for label in settings["labels"]]
+        labels = list(settings["labels"])
+        thresholds = thresholds_of(self.task, labels, settings.get("threshold", 0.5))
+        # Gold labels that training did not show are missed, not left out; see `score_tasks`.
+        prefix = f"{self.task}/"
+        gold = {
+            key.removeprefix(prefix)
+            for eg in examples
+            for key, value in eg.reference.cats.items()
+            if key.startswith(prefix) and value >= POSITIVE
+        }
+        unknown = sorted(gold - set(labels))
+        keys = [f"{prefix}{label}" for label in [*labels, *unknown]]
         return {
-            **settings,
+            "exclusive": bool(settings["exclusive"]),
+            "labels": [*labels, *unknown],
+            "threshold": [*thresholds, *(POSITIVE for _ in unknown)],
             "gold": [[eg.reference.cats.get(key) for key in keys] for eg in examples],
             "scores": [[_rounded(eg.predicted.cats.get(key)) for key in keys] for eg in examples],
         }
@@ -120,13 +132,27 @@ class Head:
         return pipe.scoring_of(self.task)
 
 
-def _spans(doc: Doc) -> set[tuple[int, int, str]]:
-    return {(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents}
-
-
-def _counts(gold: set, predicted: set) -> list[int]:
-    return [len(gold & predicted), len(predicted - gold), len(gold - predicted)]
+def _count_entities(example: Example) -> dict[str, list[int]]:
+    """Count true positives, false positives and false negatives as spaCy's `get_ner_prf` does."""
+    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+    gold = example.reference
+    if not gold.has_annotation("ENT_IOB"):
+        return counts
+    missed = {(ent.label_, ent.start, ent.end) for ent in gold.ents}
+    for ent in example.predicted.ents:
+        tokens = example.alignment.x2y[ent.start : ent.end]
+        if len(tokens) == 0:
+            continue
+        start, end = int(tokens[0]), int(tokens[-1]) + 1
+        if all(token.ent_iob != 0 for token in gold[start:end]):
+            right = (ent.label_, start, end) in missed
+            missed.discard((ent.label_, start, end))
+            counts[ent.label_][0 if right else 1] += 1
+    for label, _, _ in missed:
+        counts[label][2] += 1
+    return counts
 
 
 def _rounded(score: float | None) -> float | None:
-    return None if score is None else round(score, 5)
+    # As exact as single precision, so that no two scores become equal.
+    return None if score is None else float(f"{score:.9g}")
