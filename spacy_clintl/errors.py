@@ -445,6 +445,23 @@ class Errors(metaclass=ErrorsWithCodes):
     )
     CL511 = "--gpu-id is {gpu_id}, but spaCy finds no GPU here (it needs cupy besides torch)."
     CL512 = "The training process ended with status {status}. Its output is in {log}."
+    # comparison of runs
+    CL513 = (
+        "{path}: the run '{id}' has no {setting} as 'python -m spacy clintl experiment' writes it. "
+        "Is this a file of runs?"
+    )
+    CL514 = "No finished run stands in {paths}. Make runs with: python -m spacy clintl experiment"
+    CL515 = "{option} names '{name}', but no run is of that variant. Variants: {known}."
+    CL516 = "No run has the score '{score}'. Scores: {known}."
+    CL517 = (
+        "No run of another variant has the corpus, size and seed of a run of '{variant}', so "
+        "nothing can be compared with it. Compare without --against, or do more runs."
+    )
+    CL518 = (
+        "{path} cannot be read: {reason}. Delete it and its run's line and repeat the run; or "
+        "delete it alone, then there is no interval."
+    )
+    CL519 = "{path} cannot be read as a file of runs: {reason}."
     CL520 = "{path} cannot be loaded as a pipeline: {reason}."
     CL521 = (
         "Gold {gold} and scores {scores} must be tables of documents by labels of the same shape, "

@@ -10,6 +10,7 @@ from . import (  # noqa: F401
     adapt,
     base,
     calibrate,
+    compare,
     convert,
     corpus,
     evaluate,

@@ -62,6 +62,8 @@ def experiment_cli(
             )
         )
     done = f"{len(outcome.done)} runs done, {len(outcome.skipped)} were there"
+    if outcome.elsewhere:
+        done += f", {len(outcome.elsewhere)} are being done by another runner"
     if outcome.left:
         msg.warn(f"{done}, {len(outcome.left)} are left: give the same command again")
     else:

@@ -17,6 +17,7 @@ from ..errors import ClintlError, Errors
 from ..util import write_json
 from .config import config_of, id_of, words_of
 from .heads import Head
+from .locks import claimed
 from .plan import Cell, Plan, cells_of
 from .runs import OUTCOMES, append_run, outcomes_path, read_runs
 
@@ -40,12 +41,14 @@ class Outcome:
     skipped (list[str]): Those that were there before.
     failed (list[str]): Those that failed.
     left (list[str]): Those not begun, since the time was over.
+    elsewhere (list[str]): Those that another runner is doing.
     """
 
     done: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
 
 
 def prepare_runs(plan: Plan, only: Sequence[str] = ()) -> list[Run]:
@@ -83,6 +86,8 @@ def run_plan(
 ) -> Outcome:
     """Do the runs whose ids are not in the file, one after the other.
 
+    Several runners may share the file: what one is at, the others pass over.
+
     plan (Plan): The plan.
     runs (Sequence[Run]): What `prepare_runs` gave.
     path (str | Path): The JSON lines file; each run is appended as it ends.
@@ -104,25 +109,32 @@ def run_plan(
     outcome = Outcome()
     for number, run in enumerate(runs):
         name = run.cell.name
-        # Read anew each time: several runners may share the file, with parts of the plan each.
-        known = {line["id"]: line for line in read_runs(path)}
-        if run.id in known:
+        # Read anew each time: another runner may have done it meanwhile.
+        if run.id in _known(path):
             outcome.skipped.append(name)
             continue
         if stop_after is not None and time.monotonic() - start >= 60 * stop_after:
             outcome.left.append(name)
             continue
-        rest = [other for other in runs[number:] if other.id not in known]
-        left = time_left(rest, list(known.values()))
-        estimate = f", about {duration(left)} left" if left is not None else ""
-        tell(f"{len(runs) - len(rest) + 1}/{len(runs)} {name}: training{estimate}")
-        try:
-            line = _do(plan, run, path, gpu_id, keep)
-        except ClintlError as error:
-            outcome.failed.append(name)
-            tell(f"{name} failed: {error}")
-            continue
-        append_run(path, line)
+        with claimed(_work(path) / f"{run.id}.lock") as mine:
+            known = _known(path)
+            if run.id in known:
+                outcome.skipped.append(name)
+                continue
+            if not mine:
+                outcome.elsewhere.append(name)
+                continue
+            rest = [other for other in runs[number:] if other.id not in known]
+            left = time_left(rest, list(known.values()))
+            estimate = f", about {duration(left)} left" if left is not None else ""
+            tell(f"{len(runs) - len(rest) + 1}/{len(runs)} {name}: training{estimate}")
+            try:
+                line = _do(plan, run, path, gpu_id, keep)
+            except ClintlError as error:
+                outcome.failed.append(name)
+                tell(f"{name} failed: {error}")
+                continue
+            append_run(path, line)
         outcome.done.append(name)
         scores = ", ".join(
             f"{corpus} {100 * score:.1f}"
@@ -164,7 +176,7 @@ def duration(seconds: float) -> str:
 def _do(plan: Plan, run: Run, path: Path, gpu_id: int, keep: str | Path | None) -> dict[str, Any]:
     """Train and score in a process of its own; return the line of the run."""
     cell = run.cell
-    folder = path.parent / f".{path.name}.work" / run.id
+    folder = _work(path) / run.id
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     job = {
@@ -206,8 +218,6 @@ def _do(plan: Plan, run: Run, path: Path, gpu_id: int, keep: str | Path | None) 
     outcomes.parent.mkdir(exist_ok=True)
     (folder / OUTCOMES).replace(outcomes)
     shutil.rmtree(folder)
-    if not any(folder.parent.iterdir()):
-        folder.parent.rmdir()
     return {
         "id": run.id,
         "variant": cell.variant.name,
@@ -217,6 +227,14 @@ def _do(plan: Plan, run: Run, path: Path, gpu_id: int, keep: str | Path | None) 
         "epochs": cell.settings.epochs,
         **result,
     }
+
+
+def _known(path: Path) -> dict[str, dict[str, Any]]:
+    return {line["id"]: line for line in read_runs(path)}
+
+
+def _work(path: Path) -> Path:
+    return path.parent / f".{path.name}.work"
 
 
 def _fits(cell: Cell, name: str) -> bool:

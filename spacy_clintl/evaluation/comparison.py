@@ -1,0 +1,197 @@
+"""Differences between the variants of an experiment, with intervals and p values."""
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from ..errors import ClintlError, Errors
+from . import resampling
+from .report import Table
+from .results import MEAN, Result, shower, size_name, sizes_of
+
+Outcomes = Mapping[str, Any]
+# A score from counts that is further from the recorded one than this is another score.
+TOLERANCE = 0.005
+NO_OUTCOMES = "of some run it is not kept what became of each document"
+NOT_COUNTED = "the score is not made of counts that add up over documents"
+OTHER_DOCUMENTS = "the runs were not scored on the same documents"
+OTHER_SCORE = "what is kept of the documents does not give the score of the run"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much better a variant is than another.
+
+    corpus (str | None): None is the mean over corpora.
+    seeds (int): Of how many pairs of runs `value` is the mean.
+    interval (tuple[float, float] | None): The 95 % confidence interval.
+    why (str | None): Why there is none.
+    """
+
+    corpus: str | None
+    size: float
+    variant: str
+    seeds: int
+    value: float
+    interval: tuple[float, float] | None = None
+    p: float | None = None
+    why: str | None = None
+
+
+def differences(
+    results: Sequence[Result],
+    against: str,
+    outcomes_of: Callable[[Result], Outcomes | None],
+    *,
+    resamples: int = 10_000,
+) -> list[Difference]:
+    """Compare each variant with one of them, over the seeds that both have.
+
+    results (Sequence[Result]): The scores.
+    against (str): The variant to compare with.
+    outcomes_of (Callable[[Result], Mapping | None]): Gives what became of each document in a run;
+        None where that is not kept.
+    resamples (int): See `resampling.resample`.
+    RETURNS (list[Difference]): By size and corpus, then means over corpora: of variants that have
+        all corpora of the size. There each corpus is resampled by itself.
+    RAISES (ClintlError): No runs can be paired.
+    """
+    variants = list(dict.fromkeys(result.variant for result in results))
+    corpora = list(dict.fromkeys(result.corpus for result in results))
+    rows = []
+    for size in sizes_of(results):
+        here = [result for result in results if result.size == size]
+        needed = [corpus for corpus in corpora if any(r.corpus == corpus for r in here)]
+        parts: dict[str, list[tuple[Difference, Any]]] = {}
+        for corpus in needed:
+            for variant in variants:
+                pairs = _pairs(here, corpus, variant, against)
+                if variant != against and pairs:
+                    found = _compare(pairs, outcomes_of, resamples)
+                    parts.setdefault(variant, []).append(found)
+                    rows.append(found[0])
+        for found_all in parts.values():
+            if len(needed) > 1 and len(found_all) == len(needed):
+                rows.append(_mean_of(found_all))
+    if not rows:
+        raise ClintlError(Errors.CL517.format(variant=against))
+    # As in the other table: corpus by corpus, the mean at the end.
+    order = {name: i for i, name in enumerate([*corpora, None])}
+    return sorted(rows, key=lambda row: order[row.corpus])
+
+
+def difference_table(found: Sequence[Difference], results: Sequence[Result], against: str) -> Table:
+    """Lay out differences.
+
+    found (Sequence[Difference]): What `differences` gave.
+    results (Sequence[Result]): What they are of.
+    against (str): The variant compared with.
+    RETURNS (Table): A row a difference.
+    """
+    show = shower(results, signed=True)
+    header = ("corpus", "size", "variant", "seeds", "difference", "95 % interval", "p")
+    rows = []
+    before = None
+    for row in found:
+        name = row.corpus or MEAN
+        interval = "-"
+        if row.interval is not None:
+            interval = f"[{show(row.interval[0])}, {show(row.interval[1])}]"
+        p = "-" if row.p is None else f"{row.p:.4f}"
+        cells = (size_name(row.size), row.variant, str(row.seeds), show(row.value), interval, p)
+        rows.append((name if name != before else "", *cells))
+        before = name
+    return Table(f"Differences to '{against}'", header, rows)
+
+
+def difference_notes(found: Sequence[Difference], resamples: int) -> list[str]:
+    """Say what was resampled, and why some differences have no interval.
+
+    found (Sequence[Difference]): The differences.
+    resamples (int): How many were drawn for each.
+    RETURNS (list[str]): Sentences for below the table.
+    """
+    notes = ["Difference: mean over the seeds that both variants have."]
+    if any(row.interval for row in found):
+        notes += [
+            f"95 % interval: percentiles of {resamples:,} resamples of a paired bootstrap (Efron & "
+            "Tibshirani 1993): the dev documents are drawn anew with replacement, the same ones "
+            "for both variants and all seeds.",
+            "p: approximate randomisation, two-sided (Noreen 1989; Yeh 2000), as many resamples: "
+            "for each dev document a coin decides whether the two variants change places on it, "
+            "in all seeds at once.",
+            "Documents are resampled, not trainings: both speak of these pipelines on other "
+            "documents, not of other seeds. No p value is corrected for the number of "
+            "comparisons.",
+        ]
+    if any(row.corpus is None for row in found):
+        notes.append(f"Row '{MEAN}': over all corpora of the size, each resampled by itself.")
+    for why in dict.fromkeys(row.why for row in found if row.why):
+        n = sum(row.why == why for row in found)
+        notes.append(f"No interval and no p in {n} of {len(found)} rows: {why}.")
+    return notes
+
+
+def _compare(
+    pairs: Sequence[tuple[Result, Result]],
+    outcomes_of: Callable[[Result], Outcomes | None],
+    resamples: int,
+) -> tuple[Difference, Any]:
+    first = pairs[0][0]
+    value = fmean(one.value - other.value for one, other in pairs)
+    place = (first.corpus, first.size, first.variant, len(pairs), value)
+    name = first.name.removeprefix("ents_")
+    if name not in resampling.COUNTED:
+        return Difference(*place, why=NOT_COUNTED), None
+    sides = [[outcomes_of(result) for result in side] for side in zip(*pairs)]
+    kept = [[outcomes for outcomes in side if outcomes is not None] for side in sides]
+    if any(len(side) < len(pairs) for side in kept):
+        return Difference(*place, why=NO_OUTCOMES), None
+    tables = resampling.pair(*kept)
+    if tables is None:
+        return Difference(*place, why=OTHER_DOCUMENTS), None
+    for table, result in zip(
+        tables.reshape(-1, *tables.shape[2:]), [result for side in zip(*pairs) for result in side]
+    ):
+        if abs(resampling.score_of(table.sum(axis=0)[None], name)[0] - result.value) > TOLERANCE:
+            return Difference(*place, why=OTHER_SCORE), None
+    # Other draws for each corpus: their means are over independent ones.
+    seed = zlib.crc32(first.corpus.encode("utf-8"))
+    drawn, swapped = resampling.resample(tables, name, resamples=resamples, seed=seed)
+    observed = resampling.difference(tables, name)
+    return _judged(place, observed, drawn, swapped), (observed, drawn, swapped)
+
+
+def _mean_of(found: Sequence[tuple[Difference, Any]]) -> Difference:
+    rows = [row for row, _ in found]
+    value = fmean(row.value for row in rows)
+    seeds = min(row.seeds for row in rows)
+    place = (None, rows[0].size, rows[0].variant, seeds, value)
+    why = next((row.why for row in rows if row.why), None)
+    if why:
+        return Difference(*place, why=why)
+    observed, drawn, swapped = (sum(parts) / len(found) for parts in zip(*(x for _, x in found)))
+    return _judged(place, observed, drawn, swapped)
+
+
+def _judged(place: tuple, observed: float, drawn: Any, swapped: Any) -> Difference:
+    p = resampling.p_value(observed, swapped)
+    return Difference(*place, interval=resampling.interval(drawn), p=p)
+
+
+def _pairs(
+    results: Sequence[Result], corpus: str, variant: str, against: str
+) -> list[tuple[Result, Result]]:
+    by_seed: dict[str, dict[int, Result]] = {variant: {}, against: {}}
+    for result in results:
+        if result.corpus == corpus and result.variant in by_seed:
+            by_seed[result.variant][result.seed] = result
+    first, second = by_seed[variant], by_seed[against]
+    # Scores of another name, after a change of the plan, are no pair.
+    return [
+        (first[seed], second[seed])
+        for seed in sorted(set(first) & set(second))
+        if first[seed].name == second[seed].name
+    ]

@@ -1,0 +1,71 @@
+"""Locks between processes, so that several runners can share a file of runs."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+try:
+    import fcntl
+except ImportError:
+    # Windows has no such locks: there, let one runner at a time use a file.
+    fcntl = None  # type: ignore[assignment]
+
+
+@contextmanager
+def locked(file: IO[bytes], *, wait: bool = True) -> Iterator[bool]:
+    """Lock an open file against other processes that lock it, too.
+
+    The lock goes with the process, however it ends.
+
+    file (IO[bytes]): The file.
+    wait (bool): Wait for it.
+    YIELDS (bool): Whether it is locked now; without `wait` another process may hold it.
+    """
+    got = True
+    if fcntl is not None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            got = False
+        except OSError:
+            # Some network file systems have no locks: as on Windows.
+            pass
+    try:
+        yield got
+    finally:
+        if got and fcntl is not None:
+            # Others shall find in the file what was written under the lock.
+            file.flush()
+            with suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_UN)
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """Claim something for this process by a lock file, which goes away again.
+
+    path (Path): The lock file, in a folder for such; the folder goes too when it is empty.
+    YIELDS (bool): Whether it is this process's now; else another one has it, or just had it.
+    """
+    with _open(path) as file, locked(file, wait=False) as got:
+        # Whoever had it may have removed the file after it was opened here.
+        mine = got and path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())
+        try:
+            yield mine
+        finally:
+            if mine:
+                with suppress(OSError):
+                    path.unlink()
+                    path.parent.rmdir()
+
+
+def _open(path: Path) -> IO[bytes]:
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return path.open("ab")
+        except FileNotFoundError:
+            # Another process took the empty folder away in between.
+            continue
