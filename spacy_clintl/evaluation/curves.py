@@ -54,7 +54,10 @@ def draw_curves(results: Sequence[Result]) -> str | None:
                 axis.grid(alpha=0.3)
         for axis in axes[-1]:
             axis.set_xlabel("epoch")
-        figure.legend(lines.values(), lines, loc="outside upper left", ncols=len(lines))
+        for axis, corpus in zip(axes[:, 0], corpora, strict=True):
+            axis.set_ylabel(next(result.name for result in shown if result.corpus == corpus))
+        columns = min(len(lines), 2 * len(sizes))
+        figure.legend(lines.values(), lines, loc="outside upper left", ncols=columns)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata=NO_METADATA)
     text = buffer.getvalue()

@@ -94,7 +94,8 @@ def score_table(results: Sequence[Result], *, with_epochs: bool = False) -> Tabl
                 rows.append((name if first else "", variant, *cells))
                 first = False
     names = ", ".join(dict.fromkeys(result.name for result in results))
-    return Table(f"{names} on the dev documents", tuple(header), rows)
+    unit = ", in per cent" if _is_share(results) else ""
+    return Table(f"{names} on the dev documents{unit}", tuple(header), rows)
 
 
 def score_notes(results: Sequence[Result], n_runs: int) -> list[str]:

@@ -1,0 +1,159 @@
+"""The runner with a trainer that does nothing: what is done, skipped, repeated and reported."""
+
+import json
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from spacy_clintl.cli import app
+from spacy_clintl.experiments.locks import claimed
+from spacy_clintl.experiments.plan import read_plan
+from spacy_clintl.experiments.runner import prepare_runs
+from spacy_clintl.experiments.runs import outcomes_path, read_outcomes, read_runs
+from tests.experiments.plans import plan_of, write_plan
+
+# Called as Python is: with -m, a module and the job's file.
+TRAINER = """#!{python} -S
+import gzip, json, pathlib, sys
+path = pathlib.Path(sys.argv[-1])
+job = json.loads(path.read_text())
+names = list(job["corpora"])
+with open({log!r}, "a") as log:
+    log.write(job["variant"] + "/" + "+".join(names) + "\\n")
+faults = json.loads(pathlib.Path({faults!r}).read_text())
+fault = faults.get(names[0] if len(names) == 1 else "")
+if fault == "error":
+    (path.parent / "error.json").write_text('{{"error": "[CL510] no gold here"}}')
+    sys.exit(1)
+if fault == "crash":
+    sys.exit(3)
+with gzip.open(path.parent / "outcomes.json.gz", "wt") as file:
+    json.dump({{name: {{"labels": []}} for name in names}}, file)
+result = {{"words": 10, "words_per_second": 5.0, "total_seconds": 2.0}}
+result["score"] = dict.fromkeys(names, 0.5)
+(path.parent / "result.json").write_text(json.dumps(result))
+"""
+
+
+@pytest.fixture
+def experiment(tmp_path, monkeypatch):
+    """Run `experiment` on the plan; `faults` names what fails, `log` what was trained."""
+    log, faults = tmp_path / "log.txt", tmp_path / "faults.json"
+    trainer = tmp_path / "trainer"
+    text = TRAINER.format(python=sys.executable, log=str(log), faults=str(faults))
+    trainer.write_text(text)
+    trainer.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(trainer))
+    plan = write_plan(tmp_path, plan_of(tmp_path))
+
+    def run(*options, **found):
+        faults.write_text(json.dumps(found))
+        log.write_text("")
+        arguments = ["experiment", plan, tmp_path / "runs.jsonl", *options]
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        return result.exit_code, " ".join(result.output.split()), log.read_text().split()
+
+    run.plan, run.runs = plan, tmp_path / "runs.jsonl"
+    return run
+
+
+ALL = ["both/mood+drugs", "single/mood", "single/drugs"]
+
+
+def test_second_time_nothing_is_done(experiment):
+    status, output, trained = experiment()
+    assert (status, trained) == (0, ALL)
+    assert "3 runs done, 0 were there" in output
+    runs = read_runs(experiment.runs)
+    assert [(run["variant"], run["corpora"]) for run in runs] == [
+        ("both", ["mood", "drugs"]),
+        ("single", ["mood"]),
+        ("single", ["drugs"]),
+    ]
+    assert all(outcomes_path(experiment.runs, run["id"]).exists() for run in runs)
+    assert set(read_outcomes(experiment.runs, runs[0]["id"])) == {"mood", "drugs"}
+    assert not (experiment.runs.parent / ".runs.jsonl.work").exists()
+    before = experiment.runs.read_bytes()
+    status, output, trained = experiment()
+    assert (status, trained) == (0, [])
+    assert "0 runs done, 3 were there" in output
+    assert experiment.runs.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"), [("error", "CL510] no gold here"), ("crash", "CL512] The training process")]
+)
+def test_failing_run_is_told_and_repeated(experiment, fault, told):
+    status, output, trained = experiment(mood=fault)
+    assert (status, trained) == (1, ALL)
+    assert told in output
+    assert "CL507] 1 of 3 runs failed: single/mood/1/seed-0" in output
+    assert [run["corpora"][-1] for run in read_runs(experiment.runs)] == ["drugs", "drugs"]
+    # What the process said is kept for the one that failed.
+    [left] = (experiment.runs.parent / ".runs.jsonl.work").iterdir()
+    assert (left / "log.txt").exists()
+    status, output, trained = experiment()
+    assert (status, trained) == (0, ["single/mood"])
+    assert not left.parent.exists()
+
+
+def test_goes_on_after_a_kill(experiment):
+    experiment("--only", "both")
+    runs = prepare_runs(read_plan(experiment.plan))
+    # As a kill leaves it: half a line, a work folder with half a run, a lock file without owner.
+    with experiment.runs.open("a") as file:
+        file.write('{"id": "' + runs[1].id + '", "vari')
+    work = experiment.runs.parent / ".runs.jsonl.work"
+    (work / runs[1].id / "train").mkdir(parents=True)
+    (work / runs[1].id / "error.json").write_text('{"error": "of another time"}')
+    (work / f"{runs[1].id}.lock").touch()
+    status, output, trained = experiment()
+    assert (status, trained) == (0, ALL[1:])
+    assert "2 runs done, 1 were there" in output
+    lines = experiment.runs.read_text().splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [run.id for run in runs]
+    assert not work.exists()
+
+
+def test_runs_of_another_runner_are_passed_over(experiment):
+    runs = prepare_runs(read_plan(experiment.plan))
+    work = experiment.runs.parent / ".runs.jsonl.work"
+    folder = work / runs[0].id
+    folder.mkdir(parents=True)
+    (folder / "result.json").touch()
+    with claimed(work / f"{runs[0].id}.lock") as mine:
+        assert mine
+        status, output, trained = experiment()
+        assert (status, trained) == (0, ALL[1:])
+        assert "2 runs done, 0 were there, 1 are being done by another runner" in output
+        # Its work is not touched.
+        assert (folder / "result.json").exists()
+    status, _, trained = experiment()
+    assert (status, trained) == (0, ALL[:1])
+
+
+def test_no_run_is_begun_when_the_time_is_over(experiment):
+    status, output, trained = experiment("--stop-after", 0)
+    assert (status, trained) == (0, [])
+    assert "3 are left" in output
+
+
+def test_id_follows_what_determines_a_run(tmp_path):
+    plan = plan_of(tmp_path)
+
+    def ids():
+        return [run.id for run in prepare_runs(read_plan(write_plan(tmp_path, plan)))]
+
+    first = ids()
+    assert len(set(first)) == 3
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    (moved / "plan.cfg").write_bytes((tmp_path / "plan.cfg").read_bytes())
+    plan["variants"]["both"]["config"] = str(moved / "plan.cfg")
+    assert ids() == first
+    plan["settings"]["epochs"] = 3
+    assert not set(ids()) & set(first)
+    plan["settings"]["epochs"] = 2
+    plan["variants"]["both"]["overrides"]["training.dropout"] = 0.2
+    assert [a == b for a, b in zip(ids(), first)] == [False, True, True]
