@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
@@ -92,7 +92,7 @@ def difference_table(found: Sequence[Difference], results: Sequence[Result], aga
     """
     show = shower(results, signed=True)
     header = ("corpus", "size", "variant", "seeds", "difference", "95 % interval", "p")
-    rows = []
+    rows: list[tuple[str, ...]] = []
     before = None
     for row in found:
         name = row.corpus or MEAN
@@ -141,44 +141,43 @@ def _compare(
 ) -> tuple[Difference, Any]:
     first = pairs[0][0]
     value = fmean(one.value - other.value for one, other in pairs)
-    place = (first.corpus, first.size, first.variant, len(pairs), value)
+    row = Difference(first.corpus, first.size, first.variant, len(pairs), value)
     name = first.name.removeprefix("ents_")
     if name not in resampling.COUNTED:
-        return Difference(*place, why=NOT_COUNTED), None
+        return replace(row, why=NOT_COUNTED), None
     sides = [[outcomes_of(result) for result in side] for side in zip(*pairs)]
     kept = [[outcomes for outcomes in side if outcomes is not None] for side in sides]
     if any(len(side) < len(pairs) for side in kept):
-        return Difference(*place, why=NO_OUTCOMES), None
+        return replace(row, why=NO_OUTCOMES), None
     tables = resampling.pair(*kept)
     if tables is None:
-        return Difference(*place, why=OTHER_DOCUMENTS), None
-    for table, result in zip(
-        tables.reshape(-1, *tables.shape[2:]), [result for side in zip(*pairs) for result in side]
-    ):
-        if abs(resampling.score_of(table.sum(axis=0)[None], name)[0] - result.value) > TOLERANCE:
-            return Difference(*place, why=OTHER_SCORE), None
+        return replace(row, why=OTHER_DOCUMENTS), None
+    values = [[result.value for result in side] for side in zip(*pairs)]
+    for totals, recorded in zip(tables.sum(axis=2), values, strict=True):
+        if abs(resampling.score_of(totals, name) - recorded).max() > TOLERANCE:
+            return replace(row, why=OTHER_SCORE), None
     # Other draws for each corpus: their means are over independent ones.
     seed = zlib.crc32(first.corpus.encode("utf-8"))
     drawn, swapped = resampling.resample(tables, name, resamples=resamples, seed=seed)
     observed = resampling.difference(tables, name)
-    return _judged(place, observed, drawn, swapped), (observed, drawn, swapped)
+    return _judged(row, observed, drawn, swapped), (observed, drawn, swapped)
 
 
 def _mean_of(found: Sequence[tuple[Difference, Any]]) -> Difference:
     rows = [row for row, _ in found]
     value = fmean(row.value for row in rows)
     seeds = min(row.seeds for row in rows)
-    place = (None, rows[0].size, rows[0].variant, seeds, value)
+    row = Difference(None, rows[0].size, rows[0].variant, seeds, value)
     why = next((row.why for row in rows if row.why), None)
     if why:
-        return Difference(*place, why=why)
+        return replace(row, why=why)
     observed, drawn, swapped = (sum(parts) / len(found) for parts in zip(*(x for _, x in found)))
-    return _judged(place, observed, drawn, swapped)
+    return _judged(row, observed, drawn, swapped)
 
 
-def _judged(place: tuple, observed: float, drawn: Any, swapped: Any) -> Difference:
+def _judged(row: Difference, observed: float, drawn: Any, swapped: Any) -> Difference:
     p = resampling.p_value(observed, swapped)
-    return Difference(*place, interval=resampling.interval(drawn), p=p)
+    return replace(row, interval=resampling.interval(drawn), p=p)
 
 
 def _pairs(

@@ -3,7 +3,7 @@
 import html
 import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from wasabi import table as text_table
 
@@ -53,7 +53,7 @@ def as_text(sections: Sequence[Section]) -> str:
     """RETURNS (str): The tables for a terminal."""
     parts = []
     for (title, header, rows), n_left, notes in sections:
-        aligns = ["l" if i < n_left else "r" for i in range(len(header))]
+        aligns: list[Any] = ["l" if i < n_left else "r" for i in range(len(header))]
         body = text_table(rows, header=header, aligns=aligns, divider=True, max_col=200)
         parts.append("\n".join([title, body, *notes]))
     return "\n\n".join(parts) + "\n"

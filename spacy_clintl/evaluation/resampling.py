@@ -91,7 +91,7 @@ def pair(
 
     first, second (Sequence[Mapping[str, Any]]): Outcomes, one for each seed, as for `tally`.
     RETURNS (numpy.ndarray | None): Shape (2 systems, s seeds, n documents, 4 K + 2), documents
-        without annotation left out; None if the documents are not the same.
+        without annotation left out; None if the documents are not the same, or there is none.
     """
     every = [*first, *second]
     # A label that one system alone knows, as its training documents had it, counts for that one.
@@ -100,7 +100,7 @@ def pair(
         return None
     tables = np.stack([tally(outcomes, labels) for outcomes in every])
     gold = tables[:, :, 2:-2:FIELDS]
-    if (gold != gold[0]).any():
+    if (gold != gold[0]).any() or not tables.any():
         return None
     tables = tables[:, tables.any(axis=(0, 2))]
     return tables.reshape(2, len(first), *tables.shape[1:])

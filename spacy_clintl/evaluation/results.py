@@ -41,7 +41,7 @@ def results_of(runs: Sequence[Mapping[str, Any]], score: str | None = None) -> l
     RETURNS (list[Result]): The scores; corpora without it have none.
     RAISES (ClintlError): No run has the score.
     """
-    found = {}
+    found: dict[tuple, Result] = {}
     known: dict[str, None] = {}
     for run in runs:
         for corpus in run["corpora"]:

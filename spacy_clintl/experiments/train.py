@@ -32,7 +32,7 @@ from thinc.api import Config
 from ..data.docbin import docbin_writer, read_docbin
 from ..errors import ClintlError, Errors
 from ..evaluation.run import make_examples, predict
-from ..util import write_json
+from ..util import whole_folder, write_json
 from .heads import Head
 from .runs import OUTCOMES
 from .subsets import draw
@@ -75,7 +75,8 @@ def run_job(job: dict[str, Any], folder: Path) -> dict[str, Any]:
             for name, docs in dev.items()
         }
         if job["keep"]:
-            nlp.to_disk(job["keep"])
+            with whole_folder(job["keep"]) as whole:
+                nlp.to_disk(whole)
     with gzip.open(folder / OUTCOMES, "wt", encoding="utf-8") as file:
         json.dump(outcomes, file)
     wanted = {name: corpus["score"] for name, corpus in job["corpora"].items()}

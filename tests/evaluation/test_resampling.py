@@ -153,6 +153,8 @@ def test_other_documents_are_not_paired():
     assert pair([outcomes], [fewer]) is None
     assert pair([outcomes], [other]) is None
     assert pair([outcomes], [outcomes]) is not None
+    nothing = {"labels": ["A"], "counts": []}
+    assert pair([nothing], [nothing]) is None
 
 
 def test_label_that_one_system_never_saw():

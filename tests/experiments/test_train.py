@@ -60,7 +60,11 @@ def test_a_run_and_its_outcomes(tmp_path, plan):
     plan["settings"]["epochs"] = 12
     read = read_plan(write_plan(tmp_path, plan))
     [run, *_] = prepare_runs(read)
-    result = run_job(job_of(read, run), tmp_path / "work")
+    keep = tmp_path / "kept" / run.cell.name
+    result = run_job({**job_of(read, run), "keep": str(keep)}, tmp_path / "work")
+    doc = spacy.load(keep)("takes aspirin since 3 days")
+    assert set(doc.cats) == {"mood/low", "mood/high", "mood/even"}
+    assert "drugs" in doc.spans
     assert result["documents"] == {"mood": N_TRAIN, "drugs": N_TRAIN}
     assert result["score"]["drugs"] > 0.5
     assert len(result["curve"]) >= 2
@@ -133,9 +137,7 @@ def test_plan_from_end_to_end(tmp_path, plan):
     for run in found:
         check_run(runs, run)
         assert set(read_outcomes(runs, run["id"])) == set(run["corpora"])
-    doc = spacy.load(tmp_path / "kept" / "both/mood+drugs/1/seed-0")("takes aspirin since 3 days")
-    assert set(doc.cats) == {"mood/low", "mood/high", "mood/even"}
-    assert "drugs" in doc.spans
+    assert (tmp_path / "kept" / "both/mood+drugs/1/seed-0" / "config.cfg").exists()
     before = runs.read_bytes()
     status, output = clintl("experiment", path, runs, "--only", "both", "--only", "single")
     assert status == 0
