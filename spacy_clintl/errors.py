@@ -290,10 +290,14 @@ class Errors(metaclass=ErrorsWithCodes):
         "A CRF with one tag has nothing to choose from: it needs O and the tags of at least one "
         "label, but has {n} in all. Give the tagger labels, or set 'crf = false'."
     )
-    CL339 = "The setting 'loss_weight' of '{name}' is {value}, but must be a number of at least 0."
+    CL339 = "The setting '{setting}' of '{name}' is {value}, but must be a number of at least 0."
     CL340 = (
         "The model of '{name}' has {n} tags (nO), but its {n_labels} labels need {needed}: O, and "
         "B and I of each. Leave nO out."
+    )
+    CL349 = (
+        "'{name}' has a 'prior_correction', but the tokens of its labels were not counted. Train "
+        "it with that setting above 0 (it can be changed afterwards), or set it to 0."
     )
 
     # losses and class weights

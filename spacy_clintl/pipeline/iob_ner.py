@@ -29,6 +29,7 @@ from ..models.iob_tagger import resize_tagger
 from ..models.losses import softmax
 from ..models.weighting import Weighting
 from .growing import check_new_label
+from .prior_correction import count_tokens, tag_corrections
 from .warm_up import count_updates, is_warm_up, require_shares, share_of
 from .weighting import check_weighting
 
@@ -66,6 +67,7 @@ subword_features = true
         "warm_up": 0,
         "confidence": True,
         "spans_key": None,
+        "prior_correction": 0.0,
         "scorer": {"@scorers": "spacy.ner_scorer.v1"},
     },
     default_score_weights={
@@ -85,6 +87,7 @@ def make_iob_ner(
     warm_up: int,
     confidence: bool,
     spans_key: str | None,
+    prior_correction: float,
     scorer: Callable | None,
 ) -> "IobEntityRecognizer":
     """Create an IOB2 entity tagger.
@@ -104,10 +107,12 @@ def make_iob_ner(
     spans_key (Optional[str]): Learn from and write to this group of `doc.spans` instead of
         `doc.ents`, so that one pipeline holds taggers of several schemata. A document without the
         group is not annotated; confidences are in the group's `attrs["scores"]`.
+    prior_correction (float): How far decoding favours labels that are rare in training, from 0,
+        not at all, to 1, see `prior_correction`. Confidences stay those that were learned.
     scorer (Optional[Callable]): Scores predictions. With `spans_key`, the default one is replaced
         by that of `spancat`: `spans_{key}_f` and so on.
-    RAISES (ClintlError): For a negative loss weight or warm-up, or a weighting that is none or
-        needs several tasks.
+    RAISES (ClintlError): For a negative loss weight, correction or warm-up, or a weighting that is
+        none or needs several tasks.
     """
     return IobEntityRecognizer(
         nlp.vocab,
@@ -119,6 +124,7 @@ def make_iob_ner(
         warm_up=warm_up,
         confidence=confidence,
         spans_key=spans_key,
+        prior_correction=prior_correction,
         scorer=scorer,
     )
 
@@ -163,10 +169,15 @@ class IobEntityRecognizer(TrainablePipe):
         warm_up: int = 0,
         confidence: bool = True,
         spans_key: str | None = None,
+        prior_correction: float = 0.0,
         scorer: Callable | None = get_ner_prf,
     ):
-        if not 0 <= loss_weight < math.inf:
-            raise ClintlError(Errors.CL339.format(name=name, value=loss_weight))
+        for setting, value in (
+            ("loss_weight", loss_weight),
+            ("prior_correction", prior_correction),
+        ):
+            if not 0 <= value < math.inf:
+                raise ClintlError(Errors.CL339.format(setting=setting, name=name, value=value))
         if not is_warm_up(warm_up):
             raise ClintlError(Errors.CL483.format(name=name, value=warm_up))
         if warm_up:
@@ -179,13 +190,20 @@ class IobEntityRecognizer(TrainablePipe):
         self.frozen = frozen
         self.warm_up = warm_up
         self.spans_key = spans_key
+        self.prior_correction = prior_correction
         self.confidence = confidence and (spans_key is not None or _can_be_set(CONFIDENCE, name))
         # The default scorers read doc.ents.
         of_ents = scorer in (get_ner_prf, ner_score)
         self.scorer = (
             partial(spancat_score, spans_key=spans_key) if spans_key and of_ents else scorer
         )
-        self.cfg: dict[str, Any] = {"labels": [], "waiting": [], "weighting": {}, "warm_up": {}}
+        self.cfg: dict[str, Any] = {
+            "labels": [],
+            "waiting": [],
+            "tokens": {},
+            "weighting": {},
+            "warm_up": {},
+        }
         self._unused_losses: list[float] = []  # those whose gradients no update has used yet
 
     @property
@@ -263,10 +281,19 @@ class IobEntityRecognizer(TrainablePipe):
         if not docs:
             return []
         logits, chain = self._to_numpy(self.model.predict(docs)), self._chain()
-        tags = decode(logits, chain)
+        tags = decode(self._corrected(logits), chain)
         if not self.confidence:
             return [Tagging(numbers) for numbers in tags]
         return list(map(Tagging, tags, entity_probabilities(logits, tags, chain)))
+
+    def _corrected(self, logits: list[np.ndarray]) -> list[np.ndarray]:
+        if not self.prior_correction:
+            return logits
+        if not self.cfg["tokens"]:
+            raise ClintlError(Errors.CL349.format(name=self.name))
+        labels = self.cfg["labels"]
+        corrections = tag_corrections(self.cfg["tokens"], labels, self.prior_correction)
+        return [rows + corrections for rows in logits]
 
     def set_annotations(self, docs: Iterable[Doc], taggings: Sequence[Tagging]) -> None:
         """Write the entities to the documents; entities set before stay.
@@ -460,6 +487,10 @@ class IobEntityRecognizer(TrainablePipe):
         sample = list(islice(get_examples(), 10))
         for example in sample:
             gold_tags(example, given, self.spans_key)  # complains about unknown labels
+        # Not otherwise: it is one more pass over what may be a large corpus.
+        if self.prior_correction:
+            gold = partial(gold_tags, spans_key=self.spans_key)
+            self.cfg["tokens"] = count_tokens(get_examples(), given, gold)
         output.set_dim("nO", needed)
         self.model.initialize(X=[example.predicted for example in sample])
 
