@@ -20,6 +20,7 @@ from ..errors import ClintlError, Errors, Warnings
 from . import forking  # noqa: F401
 from .encoder import Encoder
 from .freezing import apply_freezing, rate_of
+from .fused_adam import can_fuse, update_parameters
 from .kernels import training_kernels
 from .memory import release_free_memory
 from .packing import pack_by_length, padded_shape
@@ -204,6 +205,7 @@ class EncoderShim(PyTorchShim):
         # Thinc asks torch modules for averages under names that its optimizer never gives them
         # (`use_params` in thinc/shims/pytorch.py): they would be computed for nothing.
         averages, optimizer.averages = optimizer.averages, None
+        dense = []
         for name, parameter in self._model.named_parameters():
             if parameter.grad is None:
                 continue
@@ -213,9 +215,15 @@ class EncoderShim(PyTorchShim):
                 gradient = parameter.grad.coalesce()
                 rows, values = torch2xp(gradient.indices()[0]), torch2xp(gradient.values())
                 update_rows(optimizer, key, weights, rows, values, lr_scale=rate)
+            elif can_fuse(optimizer, parameter.device):
+                dense.append((key, parameter, rate))
+                continue
             else:
                 value, _ = optimizer(key, weights, torch2xp(parameter.grad), lr_scale=rate)
                 parameter.data = xp2torch(value, requires_grad=True, device=parameter.device)
+            parameter.grad = None
+        update_parameters(optimizer, dense)
+        for _, parameter, _ in dense:
             parameter.grad = None
         optimizer.averages = averages
 
