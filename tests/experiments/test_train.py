@@ -32,7 +32,7 @@ def plan(tmp_path):
     return plan_of(tmp_path)
 
 
-def job_of(plan, run):
+def job_of(run):
     """What the runner writes for the trainer."""
     cell = run.cell
     corpora = {
@@ -48,7 +48,7 @@ def job_of(plan, run):
         "variant": cell.variant.name,
         "config": run.config.to_str(interpolate=False),
         "corpora": corpora,
-        "settings": vars(plan.settings),
+        "settings": vars(cell.settings),
         "size": cell.size,
         "seed": cell.seed,
         "gpu_id": -1,
@@ -61,7 +61,7 @@ def test_a_run_and_its_outcomes(tmp_path, plan):
     read = read_plan(write_plan(tmp_path, plan))
     [run, *_] = prepare_runs(read)
     keep = tmp_path / "kept" / run.cell.name
-    result = run_job({**job_of(read, run), "keep": str(keep)}, tmp_path / "work")
+    result = run_job({**job_of(run), "keep": str(keep)}, tmp_path / "work")
     doc = spacy.load(keep)("takes aspirin since 3 days")
     assert set(doc.cats) == {"mood/low", "mood/high", "mood/even"}
     assert "drugs" in doc.spans
@@ -112,7 +112,7 @@ def test_corpus_without_gold_for_its_component(tmp_path, plan):
     read = read_plan(write_plan(tmp_path, plan))
     run = next(run for run in prepare_runs(read) if run.cell.name == "single/mood/1/seed-0")
     with pytest.raises(ClintlError, match=r"CL510.*'mood'.*categories 'mood/…'"):
-        run_job(job_of(read, run), tmp_path / "work")
+        run_job(job_of(run), tmp_path / "work")
 
 
 def clintl(*arguments):
