@@ -374,6 +374,17 @@ class Errors(metaclass=ErrorsWithCodes):
         "Lower --head-warmup-steps or raise --epochs or --max-steps."
     )
 
+    # adaptation: vocabulary and corpus
+    CL440 = (
+        "No words can be added to the tokenizer in {path}: {reason}. Words can be added to "
+        "WordPiece, byte-level BPE and Unigram vocabularies. Run again without --add-words."
+    )
+    CL442 = (
+        "Nothing is left to adapt to: each of the {n} documents shares a text with an evaluation "
+        "set in {paths}. Give another text, or take the wrong file out of --leave-out."
+    )
+    CL443 = "--leave-out: there is no usable text in {path}. Give .txt, .jsonl or .spacy with text."
+
     # weighting of tasks, warming up
     CL480 = (
         "The setting 'weighting' of '{name}' is {value!r}, but must be null or a weighting: "

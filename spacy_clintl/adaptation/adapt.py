@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from ..models.precision import autocast_dtype
 from ..util import move_whole_folder, quiet_transformers
 from .base import check_target, give_usual_rights, read_provenance
 from .blocks import BlockOrder, Blocks, PieceCounts, read_pieces, special_frame, write_pieces
+from .corpus import Corpus, choose_documents
+from .growth import growth_of
 from .masked_lm import (
     MaskingCollator,
     autocasting,
@@ -35,8 +38,10 @@ from .masked_lm import (
     load_masked_lm,
     start_at_frequencies,
 )
+from .new_rows import add_rows
 from .settings import HEAD_RATE, AdaptSettings, Plan, make_plan
 from .training import train_stage
+from .vocabulary import Growth, grow_vocabulary
 from .work import open_work_folder, work_folder_of
 
 
@@ -110,9 +115,18 @@ def adapt(
     files = find_text_files(texts)
     with _full_disk_named(work_folder_of(out)):
         work = open_work_folder(out, base, files, settings, resume=resume, tell=tell)
-        counts, train, held = _pieces(texts, tokenizer, work, settings, tell)
+        with _nothing_kept(work):
+            corpus = choose_documents(texts, work, settings, tell)
+        growth = None
+        if settings.add_words:
+            tokenizer, growth = grow_vocabulary(
+                tokenizer, corpus, work, settings, base=base, tell=tell
+            )
+        counts, train, held = _pieces(corpus, tokenizer, work, settings, tell, growth)
         set_seed(settings.seed)
         model, fresh = load_masked_lm(base)
+        if growth is not None:
+            add_rows(model, growth)
         plan = make_plan(settings, n_blocks=len(train), fresh_head=fresh)
         run = _Run(model, tokenizer, train, held, settings, plan, work, tell, list(callbacks))
         _announce(run, fresh)
@@ -122,7 +136,8 @@ def adapt(
         speed = _train(run)
         losses["after_training"] = losses["after"] = run.measure()
         if plan.average:
-            average_with_base(model, base, plan.average)
+            prepare = None if growth is None else partial(add_rows, growth=growth)
+            average_with_base(model, base, plan.average, prepare=prepare)
             losses["after"] = run.measure()
         report = {
             "settings": settings.to_dict(),
@@ -130,11 +145,14 @@ def adapt(
             "head": "fresh" if fresh else "found",
             "plan": asdict(plan),
             "text": asdict(counts),
+            "corpus": asdict(corpus.choice),
             "held_out_loss": losses,
             "held_out_perplexity": {k: _perplexity(v) for k, v in losses.items()},
             **speed,
             "seconds": round(time.perf_counter() - began, 1),
         }
+        if growth is not None:
+            report["vocabulary"] = growth.report(settings, counts.held_out_pieces)
         _write(run, report, out)
     return report
 
@@ -145,6 +163,9 @@ def _check_base(base: Path, settings: AdaptSettings) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(
             str(base), local_files_only=True, trust_remote_code=False
         )
+    if settings.add_words:
+        # Before any text is read.
+        growth_of(tokenizer, base)
     if tokenizer.mask_token is None:
         raise ClintlError(Errors.CL402.format(path=base))
     limit = max_pieces(config, tokenizer)
@@ -159,19 +180,22 @@ def _check_base(base: Path, settings: AdaptSettings) -> Any:
 
 
 def _pieces(
-    texts: Sequence[str | Path],
+    corpus: Corpus,
     tokenizer: Any,
     work: Path,
     settings: AdaptSettings,
     tell: Callable[[str], None],
+    growth: Growth | None,
 ) -> tuple[PieceCounts, Blocks, Blocks]:
     if read_pieces(work) is None:
-        write_pieces(texts, tokenizer, work, held_out=settings.held_out, seed=settings.seed)
+        known = None if growth is None else growth.mask(corpus.choice.kept)
+        held_out, seed = settings.held_out, settings.seed
+        write_pieces(corpus, tokenizer, work, held_out=held_out, seed=seed, held=known)
     train, held, counts = read_pieces(work)
     left_out = counts.left_out
     if not len(train):
         shutil.rmtree(work)
-        paths = ", ".join(map(str, texts))
+        paths = ", ".join(map(str, corpus.texts))
         raise ClintlError(
             Errors.CL400.format(paths=paths, n_empty=left_out["empty"], n_bad=left_out["bad"])
         )
@@ -258,6 +282,16 @@ def _write(run: _Run, report: dict[str, Any], out: Path) -> None:
     give_usual_rights(final)
     move_whole_folder(final, out)
     shutil.rmtree(run.work)
+
+
+@contextmanager
+def _nothing_kept(work: Path) -> Iterator[None]:
+    """Leave no work folder behind for a run that can never go on."""
+    try:
+        yield
+    except ClintlError:
+        shutil.rmtree(work)
+        raise
 
 
 @contextmanager

@@ -6,15 +6,20 @@ numbers in files that are mapped into memory: ten million words take about 60 MB
 """
 
 import json
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from ..data.raw import RawText, ReadCounts, read_texts
 from ..util import whole_file
+
+if TYPE_CHECKING:
+    from .corpus import Corpus
 
 # A tokenizer needs some 150 bytes a piece while it works: long documents go through it in parts.
 PORTION = 100_000
@@ -127,29 +132,40 @@ def special_frame(tokenizer: Any) -> tuple[list[int], list[int]]:
 
 
 def write_pieces(
-    texts: Iterable[str | Path], tokenizer: Any, folder: Path, *, held_out: float, seed: int
+    texts: "Iterable[str | Path] | Corpus",
+    tokenizer: Any,
+    folder: Path,
+    *,
+    held_out: float,
+    seed: int,
+    held: np.ndarray | None = None,
 ) -> PieceCounts:
     """Tokenise documents and divide them into a part to train on and a held-out part.
 
-    texts (Iterable[str | Path]): Files and folders of raw text.
+    texts (Iterable[str | Path] | Corpus): Files and folders of raw text, or chosen documents.
     tokenizer (PreTrainedTokenizerFast): The encoder's tokenizer.
     folder (Path): Gets `train.bin` and `held_out.bin` and, when they are whole, `pieces.json`.
     held_out (float): Share of the documents to hold out; of a single document nothing is.
     seed (int): Decides which.
+    held (Optional[numpy.ndarray]): Which documents to hold out, if that is known; (documents,).
     RETURNS (PieceCounts): How much there is.
     RAISES (ClintlError): For files that cannot be read.
     """
-    words, lengths, reading = 0, [], ReadCounts()
-    separator = special_frame(tokenizer)[1][:1]
+    words, lengths, reading = 0, array("q"), ReadCounts()
+    # Not by type: the module of corpora cuts long texts by a function of this one.
+    read = texts.read if hasattr(texts, "read") else partial(read_texts, texts)
+    separator = np.asarray(special_frame(tokenizer)[1][:1], dtype=np.int32)
     everything = folder / "all.bin"
     with everything.open("wb") as file:
-        for text, ids in _tokenise(read_texts(texts, counts=reading), tokenizer):
-            words += len(text.split())
-            ids = np.asarray([*ids, *separator] if ids else [], dtype=np.int32)
+        for n_words, ids in _tokenise(read(counts=reading), tokenizer):
+            words += n_words
+            if len(ids):
+                ids = np.concatenate([ids, separator])
             file.write(ids.tobytes())
             lengths.append(len(ids))
     sizes = np.asarray(lengths, dtype=np.int64)
-    held = _choose_held_out(sizes, held_out, seed)
+    if held is None:
+        held = _choose_held_out(sizes, held_out, seed)
     _divide(everything, sizes, held, folder)
     everything.unlink()
     counts = PieceCounts(
@@ -181,7 +197,21 @@ def _map_pieces(path: Path) -> np.ndarray:
     return np.memmap(path, dtype=np.int32, mode="r")
 
 
-def _tokenise(texts: Iterable[RawText], tokenizer: Any) -> Iterator[tuple[str, list[int]]]:
+def choose_held_out(
+    documents: Iterable[RawText], tokenizer: Any, *, held_out: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Tell which documents `write_pieces` would hold out.
+
+    RETURNS (tuple): Word pieces of each document, without a separator, and whether it is held out;
+        both of shape (documents,).
+    """
+    separator = len(special_frame(tokenizer)[1][:1])
+    lengths = array("q", (len(ids) for _, ids in _tokenise(documents, tokenizer)))
+    sizes = np.asarray(lengths, dtype=np.int64)
+    return sizes, _choose_held_out(np.where(sizes, sizes + separator, 0), held_out, seed)
+
+
+def _tokenise(texts: Iterable[RawText], tokenizer: Any) -> Iterator[tuple[int, np.ndarray]]:
     batch: list[str] = []
     for document in texts:
         batch.append(document.text)
@@ -192,18 +222,17 @@ def _tokenise(texts: Iterable[RawText], tokenizer: Any) -> Iterator[tuple[str, l
         yield from _tokenise_batch(batch, tokenizer)
 
 
-def _tokenise_batch(texts: list[str], tokenizer: Any) -> Iterator[tuple[str, list[int]]]:
+def _tokenise_batch(texts: list[str], tokenizer: Any) -> Iterator[tuple[int, np.ndarray]]:
+    """YIELDS (tuple): Each text's words and word pieces; Python's own numbers take nine times
+    the room of an array's and are not kept."""
+    cut = [list(portions(text)) for text in texts]
     if sum(map(len, texts)) <= 2 * BATCH_CHARACTERS:
-        portions = [(text, list(_portions(text))) for text in texts]
-        rows = iter(_piece_ids([part for _, parts in portions for part in parts], tokenizer))
-        for text, parts in portions:
-            yield text, [piece for _ in parts for piece in next(rows)]
+        rows = iter(_piece_ids([part for parts in cut for part in parts], tokenizer))
     else:
-        for text in texts:
-            ids: list[int] = []
-            for part in _portions(text):
-                ids.extend(_piece_ids([part], tokenizer)[0])
-            yield text, ids
+        rows = (_piece_ids([part], tokenizer)[0] for parts in cut for part in parts)
+    for parts in cut:
+        ids = [np.asarray(next(rows), dtype=np.int32) for _ in parts]
+        yield sum(len(part.split()) for part in parts), np.concatenate(ids)
 
 
 def _piece_ids(texts: list[str], tokenizer: Any) -> list[list[int]]:
@@ -217,7 +246,8 @@ def _piece_ids(texts: list[str], tokenizer: Any) -> list[list[int]]:
     )["input_ids"]
 
 
-def _portions(text: str) -> Iterator[str]:
+def portions(text: str) -> Iterator[str]:
+    """YIELDS (str): Parts of a text, cut before a space wherever there is one."""
     start = 0
     while len(text) - start > PORTION:
         # A space stays with the word behind it, of which it is a part for most vocabularies.

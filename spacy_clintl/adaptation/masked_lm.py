@@ -178,7 +178,9 @@ def held_out_loss(
 
 
 @torch.no_grad()
-def average_with_base(model: Any, folder: str | Path, share: float) -> None:
+def average_with_base(
+    model: Any, folder: str | Path, share: float, *, prepare: Callable[[Any], None] | None = None
+) -> None:
     """Average the encoder's weights with those of its base, in place (WiSE-FT).
 
     Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", section 3: weights between
@@ -188,8 +190,12 @@ def average_with_base(model: Any, folder: str | Path, share: float) -> None:
     model (PreTrainedModel): The adapted model.
     folder (str | Path): The base's folder.
     share (float): The base's share, 0 to 1.
+    prepare (Optional[Callable]): What was done to the base before it was trained, such as adding
+        rows for new words; is done to the base again.
     """
     base, _ = load_masked_lm(folder)
+    if prepare is not None:
+        prepare(base)
     values = dict(base.base_model.named_parameters())
     for name, parameter in model.base_model.named_parameters():
         parameter.lerp_(values[name].to(parameter.device), share)

@@ -1,6 +1,7 @@
 """What a user can set for an adaptation."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,15 @@ class AdaptSettings:
     save_every (int): Steps between checkpoints. Does not change the result.
     seed (int): Decides on held-out documents, order, masks, dropout and the fresh head.
     precision (str): "fp32", "bf16", or "auto": bf16 where the hardware computes in it.
+
+    Corpus care, see `corpus`:
+    deduplicate (bool): Use what several documents say once; case and white space do not count.
+    near_duplicates (bool): Leave out near duplicates, too; needs the extra `corpus`.
+    leave_out (Sequence[str]): Evaluation sets; documents that share a text with them are left out.
+
+    Vocabulary, see `vocabulary`:
+    add_words (int): At most so many frequent words get a word piece of their own; 0 adds none.
+    min_count (int): In how many documents a word must occur.
     """
 
     epochs: float = 1.0
@@ -50,6 +60,12 @@ class AdaptSettings:
     seed: int = 0
     precision: str = "auto"
 
+    deduplicate: bool = True
+    near_duplicates: bool = False
+    leave_out: Sequence[str] = ()
+    add_words: int = 0
+    min_count: int = 20
+
     def __post_init__(self) -> None:
         rules = [
             ("epochs", lambda v: 0 < v < float("inf"), "above 0"),
@@ -63,6 +79,8 @@ class AdaptSettings:
             ("save_every", lambda v: v >= 1, "at least 1"),
             ("seed", lambda v: 0 <= v < 2**32, "from 0 to 4294967295"),
             ("precision", lambda v: v in ("auto", "fp32", "bf16"), "auto, fp32 or bf16"),
+            ("add_words", lambda v: v >= 0, "at least 0"),
+            ("min_count", lambda v: v >= 1, "at least 1"),
         ]
         for name, holds, rule in rules:
             value = getattr(self, name)
@@ -72,7 +90,7 @@ class AdaptSettings:
 
     def to_dict(self) -> dict[str, Any]:
         """RETURNS (dict): The settings as plain data."""
-        return dataclasses.asdict(self)
+        return {**dataclasses.asdict(self), "leave_out": [str(path) for path in self.leave_out]}
 
 
 @dataclass(frozen=True)

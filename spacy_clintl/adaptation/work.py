@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..data.raw import find_text_files
 from ..util import sha256_of, whole_file
 from .settings import AdaptSettings
 
@@ -60,6 +61,8 @@ def _fingerprint(base: Path, files: Sequence[Path], settings: AdaptSettings) -> 
     encoder = sorted(p for p in Path(base).iterdir() if p.suffix in (".safetensors", ".json"))
     # base.json and adaptation.json only tell where the encoder comes from.
     encoder = [p for p in encoder if p.name not in ("base.json", "adaptation.json")]
+    evaluation = find_text_files(settings.leave_out)
+    values["leave_out"] = [*values["leave_out"], _digest(evaluation)]
     return {**values, "base": _digest(encoder), "text": _digest(files)}
 
 

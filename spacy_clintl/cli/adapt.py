@@ -47,6 +47,23 @@ def adapt_cli(
     resume: Annotated[
         bool, typer.Option("--resume/--no-resume", help="Go on with an interrupted run")
     ] = True,
+    deduplicate: Annotated[
+        bool, typer.Option("--deduplicate/--no-deduplicate", help="Use equal documents once")
+    ] = True,
+    near_duplicates: Annotated[
+        bool,
+        typer.Option("--near-duplicates", help="Leave out near duplicates (extra 'corpus')"),
+    ] = False,
+    leave_out: Annotated[
+        list[Path] | None,
+        typer.Option("--leave-out", help="Evaluation set whose texts are left out; repeatable"),
+    ] = None,
+    add_words: Annotated[
+        int, typer.Option("--add-words", help="Words to add to the vocabulary, at most")
+    ] = 0,
+    min_count: Annotated[
+        int, typer.Option("--min-count", help="Documents that an added word must occur in")
+    ] = 20,
 ) -> None:
     """Adapt an encoder to raw text by continued masked-language modelling."""
     from wasabi import msg
@@ -70,6 +87,11 @@ def adapt_cli(
         save_every=save_every,
         seed=seed,
         precision=precision,
+        deduplicate=deduplicate,
+        near_duplicates=near_duplicates,
+        leave_out=tuple(map(str, leave_out or ())),
+        add_words=add_words,
+        min_count=min_count,
     )
     report = adapt(base, out, texts, settings, resume=resume, tell=msg.text)
     line = f"Adapted encoder in {out}: {report['pieces_trained']:,} word pieces"
@@ -78,4 +100,8 @@ def adapt_cli(
         line += f", held-out perplexity {found['before']:.1f} -> {found['after']:.1f}"
         if report["plan"]["average"]:
             line += f" ({found['after_training']:.1f} before averaging)"
+    if "vocabulary" in report:
+        pieces = report["vocabulary"]["held_out_pieces_per_word"]
+        if pieces["before"] is not None:
+            line += f", {pieces['before']:.2f} -> {pieces['after']:.2f} pieces a word"
     msg.good(line)

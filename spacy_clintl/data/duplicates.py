@@ -133,33 +133,57 @@ class SentenceIndex:
             total += n_words
         self._texts.append((text.part, text.name, total))
 
-    def look_in(self, text: Text) -> None:
-        """Look for the texts that were added in another."""
-        for digest, _ in self._sentences(text.text):
-            if digest in self._holders:
-                self._met.setdefault(digest, text.name)
+    def look_in(self, text: Text) -> set[bytes]:
+        """Look for the texts that were added in another.
+
+        RETURNS (set[bytes]): Hashes of the sentences that were met in it.
+        """
+        met = {digest for digest, _ in self._sentences(text.text) if digest in self._holders}
+        for digest in met:
+            self._met.setdefault(digest, text.name)
+        return met
 
     def found(self, part: str) -> Iterator[Pair]:
         """Yield the texts that were found, with the first text that holds a sentence of each.
 
         part (str): What the texts that were looked in are called together.
         """
-        words_met: dict[int, int] = defaultdict(int)
         first: dict[int, str] = {}
         for digest, name in self._met.items():
+            for number, _ in self._holders[digest]:
+                first.setdefault(number, name)
+        for number in self._found():
+            own_part, own_name, _ = self._texts[number]
+            yield Pair("contained", own_part, own_name, part, first[number])
+
+    def sentences_found(self) -> set[bytes]:
+        """RETURNS (set[bytes]): Hashes of the sentences of the texts that were found."""
+        found = set(self._found())
+        return {d for d in self._met if any(n in found for n, _ in self._holders[d])}
+
+    def _found(self) -> list[int]:
+        words_met: dict[int, int] = defaultdict(int)
+        for digest in self._met:
             for number, n_words in self._holders[digest]:
                 words_met[number] += n_words
-                first.setdefault(number, name)
-        for number in sorted(words_met):
-            own_part, own_name, total = self._texts[number]
-            if words_met[number] >= self.threshold * total:
-                yield Pair("contained", own_part, own_name, part, first[number])
+        return [n for n in sorted(words_met) if words_met[n] >= self.threshold * self._texts[n][2]]
 
     def _sentences(self, text: str) -> Iterator[tuple[bytes, int]]:
         for sentence in SENTENCE_END.split(text):
             words = WORD.findall(sentence.casefold())
             if len(words) >= self.min_words:
                 yield _hash(words), len(words)
+
+
+def hash_of_words(text: str, min_words: int = 8) -> bytes | None:
+    """Hash what a text says: its words, without case, punctuation and white space.
+
+    text (str): The text.
+    min_words (int): Shorter texts get None, as `TwinIndex` passes them over.
+    RETURNS (Optional[bytes]): 16 bytes.
+    """
+    words = WORD.findall(text.casefold())
+    return _hash(words) if len(words) >= min_words else None
 
 
 def _hash(words: list[str]) -> bytes:

@@ -44,7 +44,7 @@ def settings(**changes):
 @pytest.fixture
 def text(tmp_path):
     path = tmp_path / "notes.jsonl"
-    lines = [json.dumps({"text": SENTENCES[i % len(SENTENCES)]}) for i in range(60)]
+    lines = [json.dumps({"text": f"{SENTENCES[i % 7]} {i}"}) for i in range(60)]
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
 

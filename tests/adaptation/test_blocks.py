@@ -92,7 +92,7 @@ def test_long_documents_are_cut_for_the_tokenizer_only(tmp_path, tokenizer, monk
 
 def test_portions_of_text_without_spaces():
     text = "x" * 250_000
-    portions = list(module._portions(text))
+    portions = list(module.portions(text))
     assert "".join(portions) == text
     assert max(map(len, portions)) <= module.PORTION
 

@@ -49,7 +49,7 @@ def base(tmp_path):
 @pytest.fixture
 def text(tmp_path):
     path = tmp_path / "notes.jsonl"
-    lines = [json.dumps({"text": SENTENCES[i % len(SENTENCES)]}) for i in range(60)]
+    lines = [json.dumps({"text": f"{SENTENCES[i % 7]} {i}"}) for i in range(60)]
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
 
@@ -256,7 +256,7 @@ def test_single_document_is_trained_on_without_a_perplexity(tmp_path, base):
 def test_text_shorter_than_a_block(tmp_path, base):
     for name in ("a", "b"):
         (tmp_path / "texts").mkdir(exist_ok=True)
-        (tmp_path / "texts" / f"{name}.txt").write_text("Pain.")
+        (tmp_path / "texts" / f"{name}.txt").write_text(f"Pain {name}.")
     report, _ = run(base, tmp_path / "out", tmp_path / "texts", mlm_probability=0.01)
     assert report["text"]["documents"] == 2
     assert (tmp_path / "out" / "model.safetensors").is_file()

@@ -1,0 +1,221 @@
+"""Which documents of the adaptation text are used: each once, and none of an evaluation set.
+
+Texts are read one at a time and only hashes of them are kept, 8 bytes a document. Near duplicates
+need a sketch of every document as well, some kilobytes each (see `spacy_clintl.data.duplicates`).
+"""
+
+import hashlib
+import json
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..data.duplicates import SentenceIndex, Text, TwinIndex, hash_of_words
+from ..data.raw import RawText, ReadCounts, read_texts
+from ..errors import ClintlError, Errors
+from ..util import whole_file
+from .blocks import portions
+from .settings import AdaptSettings
+
+CHOICE_FILE = "corpus.json"
+KEPT_FILE = "kept.npy"
+EVALUATION, ADAPTATION = "evaluation", "adaptation text"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How many documents are used, and why others are not.
+
+    documents (int): Documents in the files.
+    kept (int): Those that are used.
+    left_out (int): Those that share a text with an evaluation set.
+    duplicates (int): Those that say what an earlier one says; white space and case do not count.
+    near_duplicates (int): Those that nearly say so; 0 if nobody looked.
+    evaluation_texts (int): The texts of the evaluation sets.
+    """
+
+    documents: int
+    kept: int
+    left_out: int
+    duplicates: int
+    near_duplicates: int
+    evaluation_texts: int
+
+
+class Corpus:
+    """The documents to use, read from disk anew for every pass over them.
+
+    texts (Sequence[str | Path]): Files and folders of raw text.
+    kept (numpy.ndarray): Shape (documents,): which to use.
+    choice (Choice): The counts.
+    """
+
+    def __init__(self, texts: Sequence[str | Path], kept: np.ndarray, choice: Choice) -> None:
+        self.texts = texts
+        self.kept = kept
+        self.choice = choice
+
+    def read(self, counts: ReadCounts | None = None) -> Iterator[RawText]:
+        """YIELDS (RawText): The documents; `counts` gets what the reading met, kept or not."""
+        for number, text in enumerate(read_texts(self.texts, counts=counts)):
+            if self.kept[number]:
+                yield text
+
+
+def choose_documents(
+    texts: Sequence[str | Path],
+    folder: Path,
+    settings: AdaptSettings,
+    tell: Callable[[str], None],
+) -> Corpus:
+    """Leave out documents of evaluation sets, then those that occur twice.
+
+    An evaluation text counts as met by the rule of `spacy clintl corpus check`: it says the same as
+    a document, or four fifths of its words stand in sentences that the adaptation text holds.
+    Every document with a sentence of such a text is left out: afterwards the check finds none.
+    Near duplicates of evaluation texts are left out where near duplicates are looked for.
+
+    texts (Sequence[str | Path]): Files and folders of raw text.
+    folder (Path): The work folder; the choice is written there, and read when it is there.
+    settings (AdaptSettings): `deduplicate`, `near_duplicates` and `leave_out` count.
+    tell (Callable): Takes a line with the counts.
+    RETURNS (Corpus): What is left.
+    RAISES (ClintlError): Nothing is left, an evaluation set cannot be read or has no text, or
+        a library for near duplicates is missing.
+    """
+    if not (folder / CHOICE_FILE).is_file():
+        kept, choice = _choose(texts, settings)
+        np.save(folder / KEPT_FILE, kept)
+        with whole_file(folder / CHOICE_FILE) as path:
+            path.write_text(json.dumps(asdict(choice)), encoding="utf-8")
+    kept = np.load(folder / KEPT_FILE)
+    choice = Choice(**json.loads((folder / CHOICE_FILE).read_text(encoding="utf-8")))
+    _report(choice, settings, tell)
+    return Corpus(texts, kept, choice)
+
+
+def _choose(texts: Sequence[str | Path], settings: AdaptSettings) -> tuple[np.ndarray, Choice]:
+    evaluation = _Evaluation(settings.leave_out, near=settings.near_duplicates)
+    # Compared after evaluation texts are gone: what is left out makes no other a duplicate.
+    hashes = array("Q")
+    for text in read_texts(texts):
+        if settings.deduplicate:
+            hashes.append(_digest(text.text))
+        evaluation.look_in(text)
+    left_out = evaluation.left_out()
+    documents = len(left_out)
+    kept = ~left_out
+    if documents and not kept.any():
+        raise ClintlError(
+            Errors.CL442.format(n=documents, paths=", ".join(map(str, settings.leave_out)))
+        )
+    duplicates = _repeated(hashes, left_out) if settings.deduplicate else np.zeros_like(kept)
+    kept &= ~duplicates
+    near = _near(texts, kept) if settings.near_duplicates else np.zeros_like(kept)
+    kept &= ~near
+    return kept, Choice(
+        documents=documents,
+        kept=int(kept.sum()),
+        left_out=int(left_out.sum()),
+        duplicates=int(duplicates.sum()),
+        near_duplicates=int(near.sum()),
+        evaluation_texts=evaluation.size,
+    )
+
+
+class _Evaluation:
+    """Evaluation texts, as hashes, and which documents hold a sentence of one."""
+
+    def __init__(self, paths: Sequence[str | Path], *, near: bool) -> None:
+        self.size = 0
+        self._whole: set[bytes] = set()
+        self._sentences = SentenceIndex()
+        self._twins = TwinIndex() if near and paths else None
+        # One byte a document; sentences of those documents alone that have one of them.
+        self._out = bytearray()
+        self._met: dict[int, set[bytes]] = {}
+        for path in paths:
+            before = self.size
+            for text in read_texts([path]):
+                self._add(text)
+            if self.size == before:
+                raise ClintlError(Errors.CL443.format(path=path))
+
+    def _add(self, raw: RawText) -> None:
+        self.size += 1
+        text = Text(EVALUATION, raw.where, raw.text)
+        if (digest := hash_of_words(raw.text)) is not None:
+            self._whole.add(digest)
+        self._sentences.add(text)
+        if self._twins is not None:
+            self._twins.add(text)
+
+    def look_in(self, raw: RawText) -> None:
+        """Look at the next document."""
+        if not self.size:
+            self._out.append(False)
+            return
+        text = Text(ADAPTATION, raw.where, raw.text)
+        out = hash_of_words(raw.text) in self._whole
+        if met := self._sentences.look_in(text):
+            self._met[len(self._out)] = met
+        if self._twins is not None and not out:
+            out = bool(self._twins.compare(text))
+        self._out.append(out)
+
+    def left_out(self) -> np.ndarray:
+        """RETURNS (numpy.ndarray): Shape (documents,): which ones to leave out."""
+        out = np.asarray(self._out, dtype=np.uint8).astype(bool)
+        # An evaluation text may be spread over documents: known only after the last of them.
+        found = self._sentences.sentences_found()
+        for number, met in self._met.items():
+            out[number] |= not met.isdisjoint(found)
+        return out
+
+
+def _digest(text: str) -> int:
+    """Hash a text without its case and white space; equal ones among a million: 1 in 10 million."""
+    digest = hashlib.blake2b(digest_size=8)
+    for part in portions(text):
+        # Word by word, so that it is no matter where a long text is cut.
+        for word in part.casefold().split():
+            digest.update(word.encode("utf-8", "surrogatepass") + b" ")
+    return int.from_bytes(digest.digest(), "little")
+
+
+def _repeated(hashes: array, left_out: np.ndarray) -> np.ndarray:
+    """RETURNS (numpy.ndarray): Which documents say what an earlier one of the kept ones says."""
+    numbers = np.flatnonzero(~left_out)
+    _, first = np.unique(np.asarray(hashes, dtype=np.uint64)[numbers], return_index=True)
+    repeated = ~left_out
+    repeated[numbers[first]] = False
+    return repeated
+
+
+def _near(texts: Iterable[str | Path], kept: np.ndarray) -> np.ndarray:
+    twins = TwinIndex()
+    near = np.zeros_like(kept)
+    for number, raw in enumerate(read_texts(texts)):
+        if not kept[number]:
+            continue
+        text = Text(ADAPTATION, str(number), raw.text)
+        near[number] = bool(twins.compare(text))
+        # A document is compared with those that stay: no chain of small changes empties a corpus.
+        if not near[number]:
+            twins.add(text)
+    return near
+
+
+def _report(choice: Choice, settings: AdaptSettings, tell: Callable[[str], None]) -> None:
+    if settings.leave_out:
+        tell(
+            f"{choice.left_out:,} of {choice.documents:,} documents share a text with the "
+            f"{choice.evaluation_texts:,} evaluation texts and are left out."
+        )
+    if choice.duplicates:
+        tell(f"{choice.duplicates:,} documents say what an earlier one says and are left out.")
+    if choice.near_duplicates:
+        tell(f"{choice.near_duplicates:,} near duplicates are left out.")

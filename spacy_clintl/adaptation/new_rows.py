@@ -1,0 +1,36 @@
+"""Rows of the embeddings and of the vocabulary's projection for words that were added."""
+
+from typing import Any
+
+import torch
+
+from .vocabulary import Growth
+
+
+@torch.no_grad()
+def add_rows(model: Any, growth: Growth) -> None:
+    """Give each new word the mean of the rows of the pieces that it was cut into before.
+
+    Hewitt 2021, "Initializing new word embeddings for pretrained language models": rows drawn
+    at random would get most of the probability of the rows that were there. The output bias gets
+    the mean, too. Projection and embeddings stay tied where they are.
+
+    model (PreTrainedModel): A masked-language model of the base; is changed in place.
+    growth (Growth): The words.
+    """
+    if not growth.words:
+        return
+    # Some models have more rows than their tokenizer has pieces.
+    if (needed := max(growth.ids) + 1) > model.get_input_embeddings().weight.shape[0]:
+        model.resize_token_embeddings(needed, mean_resizing=False)
+    for values in _by_piece(model):
+        for number, pieces in zip(growth.ids, growth.pieces):
+            values[number] = values[pieces].mean(dim=0)
+
+
+def _by_piece(model: Any) -> list[torch.Tensor]:
+    """RETURNS (list[torch.Tensor]): What has a row or a number for each piece, each one once."""
+    found = [model.get_input_embeddings().weight]
+    if (output := model.get_output_embeddings()) is not None:
+        found += [output.weight, getattr(output, "bias", None)]
+    return list({value.data_ptr(): value for value in found if value is not None}.values())

@@ -1,0 +1,205 @@
+"""More words for a tokenizer: frequent ones of a domain that it cuts into many pieces.
+
+A word's worth is the number of pieces it saves, count x (pieces - 1). Words are runs of letters of
+any script, as the tokenizer's normaliser leaves them, with hyphens inside where the tokenizer can
+hold them. What stands in one run with digits, `@`, `_` or an address is no word.
+
+A vocabulary is part of what is handed on. A rare word in it could give away a patient's name:
+words must occur in `min_count` documents (default 20), and documents that say the same count once
+where duplicates are left out. This is no de-identification: the name of a physician who signs
+every note is frequent, too. The added words are listed in `adaptation.json` for review.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import regex
+from transformers import AutoTokenizer
+
+from ..util import quiet_transformers, whole_folder
+from .blocks import choose_held_out, portions
+from .corpus import Corpus
+from .growth import WordPieceGrowth, growth_of
+from .settings import AdaptSettings
+
+WORD = regex.compile(r"\p{L}[\p{L}\p{M}]*(?:[-\u2010\u2011]\p{L}[\p{L}\p{M}]*)*")
+NO_WORDS = regex.compile(r"[\p{N}_@\\]|://|www\.")
+CAMEL_CASE = regex.compile(r"\p{Ll}{2}\p{Lu}")
+LEAST_LETTERS, MOST_LETTERS = 3, 50
+# Some 60 MB. Beyond it the rarest are forgotten (Manku and Motwani 2002, lossy counting).
+MAX_WORDS = 300_000
+COUNT_BITS = 32
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What was added to a vocabulary.
+
+    words (list[str]): The new entries, in the order of their ids.
+    ids (list[int]): Their ids.
+    pieces (list[list[int]]): The ids of the pieces that each one stands for.
+    held_out_words (int): Words of the held-out part, runs of characters other than white space.
+    pieces_before (int): Word pieces of the held-out part as the base cuts it.
+    held_out (list[int]): The numbers of the held-out documents.
+    """
+
+    words: list[str]
+    ids: list[int]
+    pieces: list[list[int]]
+    held_out_words: int
+    pieces_before: int
+    held_out: list[int]
+
+    def mask(self, documents: int) -> np.ndarray:
+        """RETURNS (numpy.ndarray): Which documents are held out, shape (documents,)."""
+        mask = np.zeros(documents, dtype=bool)
+        mask[self.held_out] = True
+        return mask
+
+    def report(self, settings: AdaptSettings, held_out_pieces: int) -> dict[str, Any]:
+        """Sum up for `adaptation.json`.
+
+        settings (AdaptSettings): The run's settings.
+        held_out_pieces (int): Word pieces of the held-out part, separators included.
+        RETURNS (dict): Number of words, pieces a word before and after, and the words.
+        """
+        n = self.held_out_words
+        pieces = {"before": self.pieces_before, "after": held_out_pieces - len(self.held_out)}
+        return {
+            "n_added": len(self.words),
+            "min_count": settings.min_count,
+            "held_out_pieces_per_word": {k: v / n if n else None for k, v in pieces.items()},
+            "added": self.words,
+        }
+
+
+def grow_vocabulary(
+    tokenizer: Any,
+    corpus: Corpus,
+    work: Path,
+    settings: AdaptSettings,
+    *,
+    base: str | Path,
+    tell: Callable[[str], None],
+) -> tuple[Any, Growth]:
+    """Add the words to a tokenizer that save most pieces; held-out documents have no say.
+
+    tokenizer (PreTrainedTokenizerFast): The base's tokenizer.
+    corpus (Corpus): The documents.
+    work (Path): The work folder; gets the folder `tokenizer`, which is read when it is there.
+    settings (AdaptSettings): `add_words`, `min_count`, `held_out` and `seed` count.
+    base (str | Path): Names the base in messages.
+    tell (Callable): Takes a line with the number of words.
+    RETURNS (tuple): The grown tokenizer as it is read from its folder, and what was added.
+    RAISES (ClintlError): The kind of tokenizer cannot grow.
+    """
+    way = growth_of(tokenizer, base)
+    folder = work / "tokenizer"
+    if not folder.is_dir():
+        sizes, held = choose_held_out(
+            corpus.read(), tokenizer, held_out=settings.held_out, seed=settings.seed
+        )
+        counts, n_words = WordCounts(way), 0
+        for out, text in zip(held, corpus.read()):
+            if out:
+                n_words += len(text.text.split())
+            else:
+                counts.add(text.text)
+        grown, words = _choose(way, counts, settings)
+        growth = Growth(
+            words=words,
+            ids=[grown.convert_tokens_to_ids(word) for word in words],
+            pieces=[way.pieces(word) for word in words],
+            held_out_words=n_words,
+            pieces_before=int(sizes[held].sum()),
+            held_out=np.flatnonzero(held).tolist(),
+        )
+        with whole_folder(folder) as temporary:
+            grown.save_pretrained(temporary)
+            text_of = json.dumps(asdict(growth), ensure_ascii=False)
+            (temporary / "growth.json").write_text(text_of, encoding="utf-8")
+    growth = Growth(**json.loads((folder / "growth.json").read_text(encoding="utf-8")))
+    with quiet_transformers():
+        grown = AutoTokenizer.from_pretrained(
+            str(folder), local_files_only=True, trust_remote_code=False
+        )
+    if growth.words:
+        tell(f"{len(growth.words):,} words are added to the vocabulary.")
+    else:
+        tell(
+            f"No words are added: none that the tokenizer cuts occurs in {settings.min_count:,} "
+            "documents. --min-count sets another number."
+        )
+    return grown, growth
+
+
+class WordCounts:
+    """Counts words and the documents they occur in, in bounded memory.
+
+    way (WordPieceGrowth): Normalises texts.
+    limit (int): How many words are kept. Beyond it counts are too low by a few.
+    """
+
+    def __init__(self, way: WordPieceGrowth, limit: int = MAX_WORDS) -> None:
+        self.way = way
+        self.limit = limit
+        self.floor = 0
+        # Occurrences and documents in one number: half the memory of a pair. A blank before a
+        # word stands for its form behind a blank.
+        self._counts: dict[str, int] = {}
+
+    def add(self, text: str) -> None:
+        """Count a document's words."""
+        own: Counter[str] = Counter()
+        for part in portions(text):
+            own.update(_words(self.way.normalise(part), self.way))
+        for word, count in own.items():
+            self._counts[word] = self._counts.get(word, 0) + (count << COUNT_BITS) + 1
+        while len(self._counts) > self.limit:
+            self.floor += 1
+            self._counts = {w: n for w, n in self._counts.items() if _documents(n) > self.floor}
+
+    def items(self, min_documents: int) -> Iterator[tuple[str, bool, int]]:
+        """YIELDS (tuple): Words, whether it is the form behind a blank, and how often."""
+        for word, number in self._counts.items():
+            if _documents(number) >= min_documents:
+                yield word.lstrip(" "), word.startswith(" "), number >> COUNT_BITS
+
+
+def _documents(number: int) -> int:
+    return number & ((1 << COUNT_BITS) - 1)
+
+
+def _words(text: str, way: WordPieceGrowth) -> Iterator[str]:
+    for run in regex.finditer(r"\S+", text):
+        if NO_WORDS.search(run[0]):
+            continue
+        for match in WORD.finditer(run[0]):
+            word, place = match[0], run.start() + match.start()
+            if LEAST_LETTERS <= len(word) <= MOST_LETTERS and not CAMEL_CASE.search(word):
+                before = text[place - 1] if place else ""
+                yield " " + word if way.is_spaced(before) else word
+
+
+def _choose(
+    way: WordPieceGrowth, counts: WordCounts, settings: AdaptSettings
+) -> tuple[Any, list[str]]:
+    worth: dict[str, int] = {}
+    for word, spaced, count in counts.items(settings.min_count):
+        entry = way.entry(word, spaced)
+        if entry and way.backend.token_to_id(entry) is None:
+            worth[entry] = count * (len(way.pieces(entry)) - 1)
+    ranked = sorted((e for e in worth if worth[e] > 0), key=lambda e: (-worth[e], e))
+    while True:
+        chosen = ranked[: settings.add_words]
+        grown = way.grown(chosen)
+        backend = grown.backend_tokenizer
+        broken = {entry for entry in chosen if not way.is_whole(entry, backend)}
+        if not broken:
+            return grown, chosen
+        ranked = [entry for entry in ranked if entry not in broken]
