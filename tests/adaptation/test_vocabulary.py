@@ -208,7 +208,7 @@ def test_model_with_more_rows_than_pieces_keeps_its_size(tmp_path):
 def text(tmp_path):
     path = tmp_path / "notes.jsonl"
     lines = [
-        f"Pneumonitis and hépatite; on a beta-blocker. (pneumonitis) {SENTENCES[i % 7]} {i}"
+        f"Pneumonitis and hépatite; on a beta-blocker; no pneumonitis. {SENTENCES[i % 7]} {i}"
         for i in range(60)
     ]
     lines += ["Quillfeather " * 9]
