@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from ..util import quiet_transformers
 from .vocabulary import Growth
 
 
@@ -18,11 +19,12 @@ def add_rows(model: Any, growth: Growth) -> None:
     model (PreTrainedModel): A masked-language model of the base; is changed in place.
     growth (Growth): The words.
     """
-    if not growth.words:
+    if not growth.entries:
         return
     # Some models have more rows than their tokenizer has pieces.
     if (needed := max(growth.ids) + 1) > model.get_input_embeddings().weight.shape[0]:
-        model.resize_token_embeddings(needed, mean_resizing=False)
+        with quiet_transformers():
+            model.resize_token_embeddings(needed, mean_resizing=False)
     for values in _by_piece(model):
         for number, pieces in zip(growth.ids, growth.pieces):
             values[number] = values[pieces].mean(dim=0)

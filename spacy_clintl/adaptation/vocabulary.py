@@ -40,7 +40,9 @@ COUNT_BITS = 32
 class Growth:
     """What was added to a vocabulary.
 
-    words (list[str]): The new entries, in the order of their ids.
+    words (list[str]): The new words, each once, the worthiest first.
+    entries (list[str]): What stands in the vocabulary, in the order of the ids: a word can have
+        a form of its own behind a blank, and stand in the letters that BPE has for bytes.
     ids (list[int]): Their ids.
     pieces (list[list[int]]): The ids of the pieces that each one stands for.
     held_out_words (int): Words of the held-out part, runs of characters other than white space.
@@ -49,6 +51,7 @@ class Growth:
     """
 
     words: list[str]
+    entries: list[str]
     ids: list[int]
     pieces: list[list[int]]
     held_out_words: int
@@ -66,12 +69,12 @@ class Growth:
 
         settings (AdaptSettings): The run's settings.
         held_out_pieces (int): Word pieces of the held-out part, separators included.
-        RETURNS (dict): Number of words, pieces a word before and after, and the words.
+        RETURNS (dict): Number of entries, pieces a word before and after, and the words.
         """
         n = self.held_out_words
         pieces = {"before": self.pieces_before, "after": held_out_pieces - len(self.held_out)}
         return {
-            "n_added": len(self.words),
+            "n_added": len(self.entries),
             "min_count": settings.min_count,
             "held_out_pieces_per_word": {k: v / n if n else None for k, v in pieces.items()},
             "added": self.words,
@@ -110,11 +113,12 @@ def grow_vocabulary(
                 n_words += len(text.text.split())
             else:
                 counts.add(text.text)
-        grown, words = _choose(way, counts, settings)
+        grown, chosen = _choose(way, counts, settings)
         growth = Growth(
-            words=words,
-            ids=[grown.convert_tokens_to_ids(word) for word in words],
-            pieces=[way.pieces(word) for word in words],
+            words=list(dict.fromkeys(chosen.values())),
+            entries=list(chosen),
+            ids=[grown.convert_tokens_to_ids(entry) for entry in chosen],
+            pieces=[way.pieces(entry) for entry in chosen],
             held_out_words=n_words,
             pieces_before=int(sizes[held].sum()),
             held_out=np.flatnonzero(held).tolist(),
@@ -128,8 +132,8 @@ def grow_vocabulary(
         grown = AutoTokenizer.from_pretrained(
             str(folder), local_files_only=True, trust_remote_code=False
         )
-    if growth.words:
-        tell(f"{len(growth.words):,} words are added to the vocabulary.")
+    if growth.entries:
+        tell(f"{len(growth.entries):,} words are added to the vocabulary.")
     else:
         tell(
             f"No words are added: none that the tokenizer cuts occurs in {settings.min_count:,} "
@@ -188,18 +192,20 @@ def _words(text: str, way: WordPieceGrowth) -> Iterator[str]:
 
 def _choose(
     way: WordPieceGrowth, counts: WordCounts, settings: AdaptSettings
-) -> tuple[Any, list[str]]:
+) -> tuple[Any, dict[str, str]]:
+    """RETURNS (tuple): The grown tokenizer, and the words by their entries, worthiest first."""
     worth: dict[str, int] = {}
+    words: dict[str, str] = {}
     for word, spaced, count in counts.items(settings.min_count):
         entry = way.entry(word, spaced)
         if entry and way.backend.token_to_id(entry) is None:
             worth[entry] = count * (len(way.pieces(entry)) - 1)
+            words[entry] = word
     ranked = sorted((e for e in worth if worth[e] > 0), key=lambda e: (-worth[e], e))
     while True:
         chosen = ranked[: settings.add_words]
         grown = way.grown(chosen)
-        backend = grown.backend_tokenizer
-        broken = {entry for entry in chosen if not way.is_whole(entry, backend)}
+        broken = {e for e in chosen if not way.is_whole(e, grown.backend_tokenizer)}
         if not broken:
-            return grown, chosen
+            return grown, {entry: words[entry] for entry in chosen}
         ranked = [entry for entry in ranked if entry not in broken]

@@ -182,8 +182,12 @@ def hash_of_words(text: str, min_words: int = 8) -> bytes | None:
     min_words (int): Shorter texts get None, as `TwinIndex` passes them over.
     RETURNS (Optional[bytes]): 16 bytes.
     """
-    words = WORD.findall(text.casefold())
-    return _hash(words) if len(words) >= min_words else None
+    # Word by word: the list of all words of a long text would take ten times its room.
+    digest, count = hashlib.blake2b(digest_size=16), 0
+    for match in WORD.finditer(text.casefold()):
+        count += 1
+        digest.update(match[0].encode("utf-8", "surrogatepass") + b" ")
+    return digest.digest() if count >= min_words else None
 
 
 def _hash(words: list[str]) -> bytes:
