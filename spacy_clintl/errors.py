@@ -379,6 +379,10 @@ class Errors(metaclass=ErrorsWithCodes):
         "No words can be added to the tokenizer in {path}: {reason}. Words can be added to "
         "WordPiece, byte-level BPE and Unigram vocabularies. Run again without --add-words."
     )
+    CL441 = (
+        "The head of {model} cannot be resized for new words. Run again without --add-words, or "
+        "choose another encoder."
+    )
     CL442 = (
         "Nothing is left to adapt to: each of the {n} documents shares a text with an evaluation "
         "set in {paths}. Give another text, or take the wrong file out of --leave-out."

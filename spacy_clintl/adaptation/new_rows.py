@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from ..errors import ClintlError, Errors
 from ..util import quiet_transformers
 from .vocabulary import Growth
 
@@ -18,13 +19,22 @@ def add_rows(model: Any, growth: Growth) -> None:
 
     model (PreTrainedModel): A masked-language model of the base; is changed in place.
     growth (Growth): The words.
+    RAISES (ClintlError): transformers cannot resize the head of this model.
     """
     if not growth.entries:
         return
+    n_rows = model.get_input_embeddings().weight.shape[0]
+    output = model.get_output_embeddings()
+    if output is not None and output.weight.shape[0] != n_rows:
+        raise ClintlError(Errors.CL441.format(model=type(model).__name__))
     # Some models have more rows than their tokenizer has pieces.
-    if (needed := max(growth.ids) + 1) > model.get_input_embeddings().weight.shape[0]:
+    if (needed := max(growth.ids) + 1) > n_rows:
         with quiet_transformers():
             model.resize_token_embeddings(needed, mean_resizing=False)
+        # A bias that transformers has not resized would make the folder unreadable.
+        head = (p for n, p in model.named_parameters() if not n.startswith(model.base_model_prefix))
+        if any(p.shape == (n_rows,) for p in head) and n_rows != model.config.hidden_size:
+            raise ClintlError(Errors.CL441.format(model=type(model).__name__))
     for values in _by_piece(model):
         for number, pieces in zip(growth.ids, growth.pieces):
             values[number] = values[pieces].mean(dim=0)

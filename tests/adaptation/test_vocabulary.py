@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
+    AutoConfig,
     AutoModelForMaskedLM,
     AutoTokenizer,
     PreTrainedTokenizerFast,
@@ -202,6 +203,16 @@ def test_model_with_more_rows_than_pieces_keeps_its_size(tmp_path):
     rows = model.get_input_embeddings().weight
     assert rows.shape == before.shape
     assert torch.allclose(rows[first], before[[7, 8]].mean(0))
+
+
+@pytest.mark.parametrize("kind", ["deberta-v2", "esm"])
+def test_heads_that_transformers_does_not_resize_are_named(kind):
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    other = {"legacy": False} if kind == "deberta-v2" else {"pad_token_id": 1, "mask_token_id": 4}
+    config = AutoConfig.for_model(kind, vocab_size=40, intermediate_size=16, **sizes, **other)
+    model = AutoModelForMaskedLM.from_config(config)
+    with pytest.raises(ClintlError, match=r"CL441.*ForMaskedLM.*--add-words"):
+        add_rows(model, Growth(["word"], ["word"], [40], [[7, 8]], 0, 0, []))
 
 
 @pytest.fixture
