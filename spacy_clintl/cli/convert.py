@@ -35,6 +35,10 @@ def convert_cli(
         str,
         typer.Option("--discontinuous", help="Entities in fragments: hull, longest or drop"),
     ] = "hull",
+    spans_key: Annotated[
+        str | None,
+        typer.Option("--spans-key", help="Entities into this group of doc.spans, too"),
+    ] = None,
     report: Annotated[
         Path | None, typer.Option("--report", help="JSON file for the counts")
     ] = None,
@@ -86,7 +90,7 @@ def convert_cli(
         pattern=pattern,
         limit=limit,
         seed=seed,
-        policy=Policy(misaligned, discontinuous),
+        policy=Policy(misaligned, discontinuous, spans_key),
         report=report,
     )
     data = counts.to_dict()

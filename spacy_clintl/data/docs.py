@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, SpanGroup
 from spacy.tokens import Span as DocSpan
 from spacy.util import filter_spans
 
@@ -19,17 +19,21 @@ DISCONTINUOUS = ("hull", "longest", "drop")
 
 @dataclass(frozen=True)
 class Policy:
-    """What becomes of entities that do not fit `doc.ents`. Of overlapping ones the longest stays.
+    """Where entities go, and what becomes of those that do not fit `doc.ents`. Of overlapping ones
+    the longest stays.
 
     misaligned (str): An entity that misses token borders: 'snap' grows it to the tokens it
         touches, 'drop' leaves it out.
     discontinuous (str): One in several fragments: 'hull' takes all from the first to the last
         character, 'longest' its longest fragment, 'drop' leaves it out.
+    spans_key (str | None): A group of `doc.spans` that gets the entities as well, for an `iob_ner`
+        that learns from this group: corpora of several schemata can then feed one pipeline.
     RAISES (ClintlError): An unknown policy.
     """
 
     misaligned: str = "snap"
     discontinuous: str = "hull"
+    spans_key: str | None = None
 
     def __post_init__(self) -> None:
         for option, known in (("misaligned", MISALIGNED), ("discontinuous", DISCONTINUOUS)):
@@ -77,6 +81,9 @@ def to_doc(
     if record.spans is not None:
         ents = _entities(doc, record, counts, policy)
         doc.set_ents(ents, default="outside")
+        if policy.spans_key is not None:
+            group = SpanGroup(doc, name=policy.spans_key, spans=list(doc.ents))
+            doc.spans[policy.spans_key] = group
         counts.documents_with_entities_annotated += 1
         counts.entities.update(ent.label_ for ent in doc.ents)
         held = {(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents}

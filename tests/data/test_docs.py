@@ -181,3 +181,21 @@ def test_a_doc_gives_its_record_back(nlp):
 def test_simple_docs_carry_no_second_copy(nlp):
     doc = to_doc(Record("No fever", spans=[Span(3, 8, "SIGN")]), nlp, ConversionCounts())
     assert not doc.user_data
+
+
+def test_entities_lie_in_a_group_of_spans_as_well(nlp):
+    policy = Policy(spans_key="drugs")
+    found, empty, missing = (
+        through_docbin(to_doc(record, nlp, ConversionCounts(), policy), nlp.vocab)
+        for record in (
+            Record("no fever", spans=[Span(3, 8, "Finding")]),
+            Record("no fever", spans=[]),
+            Record("no fever"),
+        )
+    )
+    assert [(span.text, span.label_) for span in found.spans["drugs"]] == [("fever", "Finding")]
+    assert entities(found) == [("fever", "Finding")]
+    # An empty group is gold without entities; no group is no gold.
+    assert "drugs" in empty.spans
+    assert len(empty.spans["drugs"]) == 0
+    assert "drugs" not in missing.spans
