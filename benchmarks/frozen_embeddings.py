@@ -24,6 +24,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from spacy.tokens import Doc
+from tqdm import tqdm
 from wasabi import msg
 
 from spacy_clintl.data.docbin import read_docbin
@@ -46,9 +47,11 @@ def embed(base: str, docs: list[Doc]) -> numpy.ndarray:
     nlp.add_pipe("transformer", config={"model": model})
     nlp.initialize()
     rows = []
-    for doc in nlp.pipe(docs):
+    for doc in tqdm(nlp.pipe(docs, batch_size=64), total=len(docs), unit="documents"):
         vectors = doc._.trf_data.model_output.last_hidden_state  # (windows, pieces, width)
-        rows.append(vectors.reshape(-1, vectors.shape[-1]).mean(axis=0))
+        mean = vectors[doc._.trf_data.wordpieces.attention_mask > 0].mean(axis=0)
+        # Length 1, as the sentence encoders are used for which such vectors were trained.
+        rows.append(mean / numpy.linalg.norm(mean))
     return numpy.array(rows)
 
 
