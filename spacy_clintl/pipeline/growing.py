@@ -24,6 +24,7 @@ from ..models.heads.linear import linear_head_v1
 from ..models.multitask_textcat import add_head, resize_head, sort_heads, start_head
 from .class_weights import find_class_weights
 from .tasks import SEPARATOR, Task, check_labels, find_labels, gold_of, read_tasks
+from .warm_up import require_shares
 
 # The scores of a task that a pipeline's meta gets, see `list_scores`.
 SCORES = (
@@ -188,6 +189,8 @@ class GrowingTasks(TrainablePipe):
         if name in self.tasks:
             return 0
         task = read_added_task(name, settings, self.name)
+        if task.warm_up:
+            require_shares(self.model, "encoder_shares", self.name)
         trained = any(self.cfg["labels"].values())
         if labels is None and get_examples is not None:
             labels = sorted(find_labels(get_examples()).get(name, ()))

@@ -261,6 +261,15 @@ def test_class_weights_of_what_is_new():
     assert set(nlp("pain").cats) == set(pipe.labels)
 
 
+def test_added_task_cannot_warm_up_in_a_model_that_holds_nothing_back():
+    nlp = trained_textcat(d={})
+    pipe = nlp.get_pipe("multitask_textcat")
+    del pipe.model.attrs["encoder_shares"]
+    with pytest.raises(ClintlError, match=r"CL484.*'encoder_shares'"):
+        pipe.add_task("t", ["a", "b"], warm_up=5)
+    assert "t" not in pipe.tasks
+
+
 @pytest.mark.parametrize(
     ("grow", "match"),
     [
