@@ -257,9 +257,15 @@ def _read_variant(
     elif chosen == EACH:
         groups = tuple((corpus,) for corpus in corpora)
     else:
-        expected = f"'{ALL}', '{EACH}' or a list of names"
-        read.check(isinstance(chosen, list) and bool(chosen), where, "corpora", values, expected)
-        groups = (tuple(read.known(corpus, where, "corpus", corpora) for corpus in chosen),)
+        # One pipeline may be written without the outer list.
+        lists = [chosen] if _is_flat(chosen) else chosen
+        expected = f"'{ALL}', '{EACH}', a list of names, or a list of such lists"
+        ok = isinstance(lists, list) and bool(lists) and all(map(_is_flat, lists))
+        read.check(ok, where, "corpora", values, expected)
+        groups = tuple(
+            tuple(read.known(corpus, where, "corpus", corpora) for corpus in group)
+            for group in lists
+        )
     components = values.get("components") or {}
     read.check(isinstance(components, Mapping), where, "components", values, "a table by corpora")
     for corpus in components:
@@ -276,6 +282,11 @@ def _read_variant(
         sizes,
         {size: seeds.get(size, default) for size in sizes},
     )
+
+
+def _is_flat(names: Any) -> bool:
+    """RETURNS (bool): Whether it is a list of names, not an empty one."""
+    return isinstance(names, list) and bool(names) and all(isinstance(n, str) for n in names)
 
 
 def _epochs(read: _Reader, values: Mapping[str, Any]) -> dict[float | None, int]:

@@ -4,6 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from spacy_clintl.cli import app
+from spacy_clintl.experiments.plan import read_plan
 from tests.experiments.plans import plan_of, write_plan
 
 
@@ -31,6 +32,8 @@ def set_in(plan, path, value):
         ("corpora/mood/component", "tagger", "CL505", "tagger"),
         ("corpora/mood/task", "sleep", "CL505", "sleep"),
         ("variants/both/corpora", ["mood", "sleep"], "CL503", "sleep"),
+        ("variants/both/corpora", [["mood"], []], "CL502", "list of such lists"),
+        ("variants/both/corpora", [["mood"], "drugs"], "CL502", "list of such lists"),
         ("variants/both/components", {"sleep": "x"}, "CL503", "sleep"),
         ("variants/both/config", "nowhere.cfg", "CL100", "nowhere.cfg"),
         ("variants/both/overrides", {"nowhere.at.all": 1}, "CL504", "nowhere"),
@@ -51,6 +54,13 @@ def test_faults_of_a_plan(tmp_path, place, value, code, named):
     assert "Traceback" not in output
     assert output.count("[CL") == 1
     assert not runs.exists()
+
+
+def test_several_pipelines_of_a_variant(tmp_path):
+    plan = plan_of(tmp_path)
+    set_in(plan, "variants/both/corpora", [["mood"], ["drugs", "mood"]])
+    groups = read_plan(write_plan(tmp_path, plan)).variants["both"].groups
+    assert groups == (("mood",), ("drugs", "mood"))
 
 
 def test_no_plan_and_no_yaml(tmp_path):
