@@ -155,6 +155,9 @@ def time_left(runs: Sequence[Run], known: Sequence[dict[str, Any]]) -> float | N
     """
     spent: dict[str, list[float]] = {}
     for line in known:
+        # Baselines of other programs may stand in the same file.
+        if "words" not in line or "total_seconds" not in line:
+            continue
         for name in (line["variant"], ""):
             total = spent.setdefault(name, [0.0, 0.0])
             total[0] += line["total_seconds"]

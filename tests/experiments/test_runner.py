@@ -81,6 +81,14 @@ def test_second_time_nothing_is_done(experiment):
     assert experiment.runs.read_bytes() == before
 
 
+def test_runs_of_another_program_may_stand_in_the_file(experiment):
+    line = {"id": "x", "variant": "baseline", "corpora": ["mood"], "size": 1.0, "seed": 0}
+    experiment.runs.write_text(json.dumps({**line, "score": {"mood": 0.5}}) + "\n")
+    status, output, trained = experiment()
+    assert (status, trained) == (0, ALL), output
+    assert len(read_runs(experiment.runs)) == 4
+
+
 @pytest.mark.parametrize(
     ("fault", "told"), [("error", "CL510] no gold here"), ("crash", "CL512] The training process")]
 )
