@@ -227,6 +227,7 @@ class Errors(metaclass=ErrorsWithCodes):
     )
     CL218 = "The package {package} is installed, but gives no encoder folder: {reason}."
     CL219 = "{path} cannot be written: {reason}."
+    CL220 = "'unfreeze_every' is {value}. Give a number of updates, or 0 for all layers at once."
 
     # 3xx: pipeline components
     CL300 = (
@@ -404,8 +405,9 @@ class Errors(metaclass=ErrorsWithCodes):
         "or more."
     )
     CL484 = (
-        "'{name}' has the setting 'warm_up', but its model '{model}' holds no gradient back: it "
-        "has no attribute '{attribute}'. Set 'warm_up = 0', or use an architecture of spacy_clintl."
+        "'{name}' has the setting 'warm_up' or 'adversarial', but its model '{model}' changes no "
+        "gradient on its way to the token vectors: it has no attribute '{attribute}'. Set it to 0, "
+        "or use an architecture of spacy_clintl."
     )
     CL490 = (
         "{label!r} cannot be added to '{name}' as a label: it must be text, and not an empty one."

@@ -31,6 +31,7 @@ def adapted_transformer_v1(
     freeze: str = "none",
     rate: float = 1.0,
     layer_decay: float = 1.0,
+    unfreeze_every: int = 0,
     dropout: float | None = None,
     attention_dropout: float | None = 0.0,
     subbatch_pieces: int | None = None,
@@ -51,6 +52,10 @@ def adapted_transformer_v1(
     rate (float): The encoder's share of the learning rate. Heads often want a greater rate than
         a pretrained encoder: set the optimizer's to theirs and this to the quotient.
     layer_decay (float): How much smaller that share gets with each layer downwards.
+    unfreeze_every (int): Gradual unfreezing: of what `freeze` lets learn, the top layer learns
+        alone during so many updates, then the layer below it as well, and so on down to the
+        embeddings (Howard and Ruder 2018, section 3.3); 0 is all at once. Training that goes on
+        from a saved pipeline begins at the top again.
     dropout (Optional[float]): Overrides the dropout rates that the encoder comes with.
     attention_dropout (Optional[float]): Overrides that of the attention weights; None keeps it.
         It costs time and memory with the square of a window's length; dropout of the hidden
@@ -66,6 +71,7 @@ def adapted_transformer_v1(
         freeze=freeze,
         rate=rate,
         layer_decay=layer_decay,
+        unfreeze_every=unfreeze_every,
         dropout=dropout,
         attention_dropout=attention_dropout,
         subbatch_pieces=subbatch_pieces,
@@ -95,6 +101,7 @@ def adapted_tok2vec_v1(
     freeze: str = "none",
     rate: float = 1.0,
     layer_decay: float = 1.0,
+    unfreeze_every: int = 0,
     dropout: float | None = None,
     attention_dropout: float | None = 0.0,
     subbatch_pieces: int | None = None,
@@ -118,6 +125,7 @@ def adapted_tok2vec_v1(
         freeze=freeze,
         rate=rate,
         layer_decay=layer_decay,
+        unfreeze_every=unfreeze_every,
         dropout=dropout,
         attention_dropout=attention_dropout,
         subbatch_pieces=subbatch_pieces,

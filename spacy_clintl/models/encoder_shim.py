@@ -47,6 +47,8 @@ class EncoderSettings:
     freeze (str): See `freezing.is_trained`.
     rate (float): The encoder's share of the learning rate.
     layer_decay (float): How much smaller that share gets with each layer downwards.
+    unfreeze_every (int): Of what `freeze` lets learn, the top layer learns alone during so many
+        updates, then the layer below it as well, and so on to the embeddings; 0 is all at once.
     dropout (Optional[float]): Overrides the dropout rates the encoder comes with.
     attention_dropout (Optional[float]): Overrides that of the attention weights.
     subbatch_pieces (Optional[int]): The greatest padded size of a sub-batch, in word pieces; None
@@ -59,6 +61,7 @@ class EncoderSettings:
     freeze: str = "none"
     rate: float = 1.0
     layer_decay: float = 1.0
+    unfreeze_every: int = 0
     dropout: float | None = None
     attention_dropout: float | None = 0.0
     subbatch_pieces: int | None = None
@@ -81,13 +84,15 @@ class EncoderShim(PyTorchShim):
         self.has_types = False
         self._pieces_since_release = 0
         self._updates_without_gradient = 0
+        self._updates = 0
         if encoder is not None:
             self.set_encoder(encoder)
 
     def set_encoder(self, encoder: Encoder) -> None:
         """Take an encoder, put it on the active device and freeze what the settings say."""
         autocast_dtype(self.settings.precision, "cpu")  # complain now about an unknown name
-        apply_freezing(encoder.module, self.settings.freeze)
+        self._updates = 0
+        self._freeze(encoder.module)
         self.encoder = encoder
         # Around one sequence, and around and between two.
         self.special = (
@@ -99,6 +104,12 @@ class EncoderShim(PyTorchShim):
         if isinstance(embeddings, torch.nn.Embedding):
             embeddings.sparse = True  # see `update_rows`
         self._model = encoder.module.to(get_torch_default_device())
+
+    def _freeze(self, module: torch.nn.Module) -> None:
+        every = self.settings.unfreeze_every
+        if every < 0:
+            raise ClintlError(Errors.CL220.format(value=every))
+        apply_freezing(module, self.settings.freeze, 1 + self._updates // every if every else None)
 
     def __call__(
         self,
@@ -199,7 +210,7 @@ class EncoderShim(PyTorchShim):
         Gradients become None afterwards, and not zero: parameters that got no gradient in the
         next step must not be decayed or carried on by momentum.
         """
-        if self._model is None:
+        if self._model is None or all(p.grad is None for p in self._model.parameters()):
             return
         n_layers = self._model.config.num_hidden_layers
         # Thinc asks torch modules for averages under names that its optimizer never gives them
@@ -226,6 +237,9 @@ class EncoderShim(PyTorchShim):
         for _, parameter, _ in dense:
             parameter.grad = None
         optimizer.averages = averages
+        self._updates += 1
+        if self.settings.unfreeze_every:
+            self._freeze(self._model)
 
     def copy(self) -> "EncoderShim":
         """Return an independent copy with an id of its own, so that an optimizer that sees both

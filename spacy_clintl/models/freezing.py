@@ -35,14 +35,20 @@ def is_trained(name: str, freeze: str, n_layers: int) -> bool:
     raise ClintlError(Errors.CL206.format(freeze=freeze, n_layers=n_layers))
 
 
-def apply_freezing(module: torch.nn.Module, freeze: str) -> None:
+def apply_freezing(module: torch.nn.Module, freeze: str, n_thawed: int | None = None) -> None:
     """Freeze parameters of an encoder; the others learn.
 
     module (torch.nn.Module): The encoder.
     freeze (str): The policy, as in `is_trained`.
+    n_thawed (Optional[int]): How many layers learn at most, from the top one down; the embeddings
+        count as the one below the lowest. None is all (gradual unfreezing: Howard and Ruder 2018,
+        section 3.3).
     """
+    n_layers = module.config.num_hidden_layers
+    lowest = 0 if n_thawed is None else n_layers + 1 - n_thawed
     for name, parameter in module.named_parameters():
-        parameter.requires_grad_(is_trained(name, freeze, module.config.num_hidden_layers))
+        learns = is_trained(name, freeze, n_layers) and _depth(name, n_layers) >= lowest
+        parameter.requires_grad_(learns)
 
 
 def rate_of(name: str, n_layers: int, rate: float, layer_decay: float) -> float:

@@ -189,7 +189,7 @@ class GrowingTasks(TrainablePipe):
         if name in self.tasks:
             return 0
         task = read_added_task(name, settings, self.name)
-        if task.warm_up:
+        if task.holds_back:
             require_shares(self.model, "encoder_shares", self.name)
         trained = any(self.cfg["labels"].values())
         if labels is None and get_examples is not None:

@@ -33,7 +33,7 @@ from .class_weights import find_class_weights
 from .growing import GrowingTasks, list_scores
 from .task_loss import task_loss
 from .tasks import SEPARATOR, Task, check_labels, find_labels, gold_of, read_tasks, set_cats
-from .warm_up import count_updates, require_shares, share_of
+from .warm_up import count_updates, require_shares
 from .weighting import check_weighting
 
 DEFAULT_MODEL = """
@@ -134,7 +134,7 @@ class MultiTaskTextCategorizer(GrowingTasks):
         for task in self.tasks.values():
             head = task.head or linear_head_v1()
             add_head(model, task.name, head, exclusive=task.exclusive)
-        if any(task.warm_up for task in self.tasks.values()):
+        if any(task.holds_back for task in self.tasks.values()):
             require_shares(model, "encoder_shares", name)
         self.cfg: dict[str, Any] = {
             "labels": {task: [] for task in self.tasks},
@@ -305,9 +305,9 @@ class MultiTaskTextCategorizer(GrowingTasks):
             total += task.weight * self.weighting.penalty(name, self.cfg["weighting"])
             gradients[name] = gradient * weight
         self.model.attrs["encoder_shares"] = {
-            name: share_of(task.warm_up, self.cfg["warm_up"].get(name, 0))
+            name: task.encoder_share(self.cfg["warm_up"].get(name, 0))
             for name, task in self.tasks.items()
-            if task.warm_up
+            if task.holds_back
         }
         return total, gradients
 

@@ -11,7 +11,7 @@ from spacy.training import Example
 
 from ..errors import ClintlError, Errors
 from ..models.losses import is_for_exclusive
-from .warm_up import is_warm_up
+from .warm_up import is_warm_up, share_of
 
 SEPARATOR = "/"
 BALANCED = "balanced"
@@ -42,6 +42,10 @@ class Task:
     warm_up (int): During how many updates with gold for it the gradient that its head sends to the
         token vectors rises from 0 to all of it; the head itself learns at the full rate. See
         `warm_up`.
+    adversarial (float): Above 0, the token vectors' model learns to hide what the head learns to
+        see: it gets the head's gradient times minus this. With the domain of a document as the
+        labels, vectors become alike across domains (domain-adversarial training, Ganin et al. 2016,
+        section 4.2). Goes well with a `warm_up`, in which the factor rises from 0.
     labels (list[str]): Its labels, in the order of its head's outputs.
     thresholds (dict[str, float]): What calibration found: thresholds of single labels, which go
         before `threshold`.
@@ -58,6 +62,7 @@ class Task:
     threshold: float = 0.5
     frozen: bool = False
     warm_up: int = 0
+    adversarial: float = 0.0
     labels: list[str] = field(default_factory=list)
     thresholds: dict[str, float] = field(default_factory=dict)
     waiting: list[str] = field(default_factory=list)
@@ -81,6 +86,17 @@ class Task:
     def learns(self) -> bool:
         """RETURNS (bool): Whether its gold is used for training."""
         return bool(self.weight) and not self.frozen
+
+    @property
+    def holds_back(self) -> bool:
+        """RETURNS (bool): Whether its head's gradient may reach the token vectors changed."""
+        return bool(self.warm_up or self.adversarial)
+
+    def encoder_share(self, n_updates: int) -> float:
+        """RETURNS (float): What the head's gradient is multiplied by on its way to the token
+        vectors, after so many updates with gold."""
+        share = share_of(self.warm_up, n_updates)
+        return -self.adversarial * share if self.adversarial else share
 
 
 _NOT_SET = ("name", "labels", "thresholds", "waiting")
@@ -124,6 +140,11 @@ def _read_task(task: str, values: Mapping[str, Any]) -> Task:
         ("class_weights_beta", _is_number(beta) and 0 <= beta < 1, "0 or more and below 1"),
         ("frozen", isinstance(result.frozen, bool), "true or false"),
         ("warm_up", is_warm_up(result.warm_up), "a whole number of updates, 0 or more"),
+        (
+            "adversarial",
+            _is_number(result.adversarial) and result.adversarial >= 0,
+            "a number, 0 or more",
+        ),
     )
     for setting, valid, expected in checks:
         if not valid:

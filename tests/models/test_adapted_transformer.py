@@ -114,15 +114,27 @@ def test_packing_and_recomputation_change_nothing(folder, changes):
     [("all", set()), ("embeddings_and_head", {0}), ("bottom:1", {2}), ("none", {0, 1, 2})],
 )
 def test_freezing(bert, freeze, moving):
-    model = build(bert, freeze=freeze)
+    assert depths_that_move(build(bert, freeze=freeze)) == moving
+
+
+def test_gradual_unfreezing(bert):
+    model = build(bert, unfreeze_every=2)
+    expected = [{2}, {2}, {1, 2}, {1, 2}, {0, 1, 2}, {0, 1, 2}]
+    assert [depths_that_move(model) for _ in expected] == expected
+    # What is frozen for good stays so.
+    model = build(bert, unfreeze_every=1, freeze="bottom:1")
+    assert [depths_that_move(model) for _ in range(3)] == [{2}] * 3
+
+
+def depths_that_move(model):
+    """The layers that an update changes, the lowest being 1; 0 is the embeddings."""
     module = model.shims[0]._model
     before = {n: p.detach().clone() for n, p in module.named_parameters()}
     batch, backprop = model.begin_update(docs_of(SENTENCES))
     backprop(batch.unsplit_by_doc([[np.cos(t) for t in d.tensors] for d in batch.doc_data]))
     model.finish_update(Adam(0.01, L2=0.1))
     changed = {n for n, p in module.named_parameters() if not torch.equal(p, before[n])}
-    depths = {0 if n.startswith("embeddings") else 1 + int(n.split(".")[2]) for n in changed}
-    assert depths == moving
+    return {0 if n.startswith("embeddings") else 1 + int(n.split(".")[2]) for n in changed}
 
 
 def test_rate_of_zero_moves_nothing(bert):
@@ -149,6 +161,8 @@ def test_copies_and_bytes(bert):
 def test_bad_settings(bert, tmp_path):
     with pytest.raises(ClintlError, match="topmost"):
         build(bert, freeze="topmost")
+    with pytest.raises(ClintlError, match="'unfreeze_every' is -1"):
+        build(bert, unfreeze_every=-1)
     with pytest.raises(ClintlError, match="fp8"):
         build(bert, precision="fp8")
     with pytest.raises(ClintlError, match="100000"):

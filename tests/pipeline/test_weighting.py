@@ -293,6 +293,18 @@ def test_warming_up_a_head():
     assert heads.cfg["warm_up"] == {"b": 4}
 
 
+def test_an_adversarial_head_sends_its_gradient_reversed():
+    nlp, recorder = build({"b": {"adversarial": 0.5, "warm_up": 2}}), Recorder()
+    heads = nlp.get_pipe("heads")
+    updates = recorder.train(nlp, 3, tasks="b")
+    heads.tasks["b"].adversarial = 0.0
+    [usual] = recorder.train(nlp, 1, tasks="b")
+    encoder = ids_of(heads.model.get_ref("tok2vec"))
+    assert_proportional(updates, [0, -0.25, -0.5], usual, encoder)
+    # The head itself learns to see what the vectors learn to hide.
+    assert_proportional(updates, [1] * 3, usual, ids_of(heads.model.layers[2]))
+
+
 def test_a_cold_head_changes_nothing_but_itself():
     """Neither the token vectors nor the head that it reads."""
     reads = {"@architectures": "spacy_clintl.ReadsTasks.v1", "tasks": ["a"], "gradient": True}
@@ -369,6 +381,7 @@ def test_the_logger_shows_the_weights():
         ({"tasks": {"a": {"warm_up": -1}}}, "CL303.*'warm_up'"),
         ({"tasks": {"a": {"warm_up": 0.5}}}, "CL303.*'warm_up'"),
         ({"tasks": {"a": {"frozen": "yes"}}}, "CL303.*'frozen'"),
+        ({"tasks": {"a": {"adversarial": -1}}}, "CL303.*'adversarial'"),
         ({"tasks": {"a": {"freeze": True}}}, "CL302.*'freeze'"),
         ({"tagger": {"weighting": "fixed"}}, "CL480.*'iob_ner' is 'fixed'"),
         ({"tagger": {"weighting": AVERAGE}}, "CL482.*'iob_ner' has one task"),
