@@ -362,8 +362,9 @@ class Errors(metaclass=ErrorsWithCodes):
         "another encoder."
     )
     CL403 = (
-        "The loss is no longer a number at step {step}. The last good checkpoint is kept in "
-        "{folder}. Run again with a smaller --learn-rate or with --precision fp32."
+        "The loss is no longer a number at step {step}. The last good checkpoint is {checkpoint}, "
+        "an encoder folder of its own: copy it if you need it. Run again with a smaller "
+        "--learn-rate or with --precision fp32, which starts anew."
     )
     CL404 = (
         "No space is left for {folder}. Make room and give the same command again: it goes on from "
@@ -389,6 +390,23 @@ class Errors(metaclass=ErrorsWithCodes):
         "set in {paths}. Give another text, or take the wrong file out of --leave-out."
     )
     CL443 = "--leave-out: there is no usable text in {path}. Give .txt, .jsonl or .spacy with text."
+
+    # adaptation: masking, training and watching it
+    CL450 = (
+        "--masking whole-word does not know where words begin in this encoder's vocabulary, which "
+        "has none of the marks '##', '▁' and 'Ġ'. Run again with --masking piece."
+    )
+    CL451 = "The architecture {kind} has no gradient checkpointing. Run again without it."
+    CL452 = (
+        "The loss is no longer a number at step {step}, before the first checkpoint in {folder}. "
+        "Check the encoder's weights, or run again with a smaller --learn-rate, with --precision "
+        "fp32 or with a smaller --save-every."
+    )
+    CL453 = (
+        "{option} needs held-out documents, and there are none. Raise --held-out, give more than "
+        "one document, or run again without {option}."
+    )
+    CL454 = "The main process of this run has stopped; its message says why."
 
     # weighting of tasks, warming up
     CL480 = (

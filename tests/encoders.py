@@ -166,12 +166,64 @@ def make_deberta(
     return _save(folder, config, fast, with_mlm_head, seed)
 
 
+def make_modernbert(
+    folder: Path, *, with_mlm_head: bool = False, seed: int = 0, texts: list[str] | None = None
+) -> Path:
+    """Write a tiny ModernBERT with a byte-level BPE vocabulary; every second layer looks around."""
+    from transformers import ModernBertConfig, PreTrainedTokenizerFast
+
+    special = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"]
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.train_from_iterator(
+        texts or SENTENCES,
+        trainers.BpeTrainer(
+            vocab_size=VOCABULARY + 256,
+            special_tokens=special,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=["[CLS]", "$A", "[SEP]"],
+        pair=["[CLS]", "$A", "[SEP]", "$B", "[SEP]"],
+        special_tokens=[(t, tokenizer.token_to_id(t)) for t in ("[CLS]", "[SEP]")],
+    )
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        model_max_length=POSITIONS,
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        pad_token="[PAD]",
+        mask_token="[MASK]",
+        model_input_names=["input_ids", "attention_mask"],
+    )
+    config = ModernBertConfig(
+        vocab_size=len(fast),
+        max_position_embeddings=POSITIONS,
+        pad_token_id=3,
+        bos_token_id=1,
+        eos_token_id=2,
+        cls_token_id=1,
+        sep_token_id=2,
+        global_attn_every_n_layers=2,
+        local_attention=16,
+        reference_compile=False,
+        **_sizes(),
+    )
+    return _save(folder, config, fast, with_mlm_head, seed)
+
+
 BUILDERS = {
     "bert": make_wordpiece_bert,
     "distilbert": make_wordpiece_distilbert,
     "roberta": make_bpe_roberta,
     "xlmr": make_unigram_xlmr,
     "deberta": make_deberta,
+    "modernbert": make_modernbert,
 }
 
 

@@ -18,66 +18,41 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import AutoTokenizer, set_seed
 
 from ..data.raw import find_text_files
 from ..errors import ClintlError, Errors
 from ..models.encoder import check_encoder_folder, max_pieces
-from ..models.precision import autocast_dtype
+from ..models.freezing import is_trained
 from ..util import move_whole_folder, quiet_transformers
 from .base import check_target, give_usual_rights, read_provenance
-from .blocks import BlockOrder, Blocks, PieceCounts, read_pieces, special_frame, write_pieces
+from .blocks import Blocks, PieceCounts, read_pieces, special_frame, write_pieces
+from .card import CHART, describe_corpora, draw_log, write_card
 from .corpus import Corpus, choose_documents
 from .growth import growth_of
-from .masked_lm import (
-    MaskingCollator,
-    autocasting,
-    average_with_base,
-    held_out_loss,
-    load_masked_lm,
-    start_at_frequencies,
-)
+from .masked_lm import average_with_base, load_masked_lm, start_at_frequencies
 from .new_rows import add_rows
-from .settings import HEAD_RATE, AdaptSettings, Plan, make_plan
-from .training import train_stage
+from .processes import Processes, joined
+from .settings import AdaptSettings, make_plan
+from .stages import Run, train
 from .vocabulary import Growth, grow_vocabulary
+from .watching import LOG_FILE
+from .whole_words import WordBorders
 from .work import open_work_folder, work_folder_of
 
 
-@dataclass
-class _Run:
-    """What the parts of a run share."""
+@dataclass(frozen=True)
+class _Prepared:
+    """What is there before training begins."""
 
-    model: Any
+    work: Path
     tokenizer: Any
+    growth: Growth | None
+    corpus: Corpus
+    counts: PieceCounts
     train: Blocks
     held: Blocks
-    settings: AdaptSettings
-    plan: Plan
-    work: Path
-    tell: Callable[[str], None]
-    callbacks: list[Any]
-
-    def __post_init__(self) -> None:
-        settings = self.settings
-        self.collator = MaskingCollator(
-            self.tokenizer, mlm_probability=settings.mlm_probability, seed=settings.seed
-        )
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.context = autocasting(
-            self.device, autocast_dtype(settings.precision, self.device.type)
-        )
-
-    def measure(self) -> float | None:
-        """RETURNS (Optional[float]): The held-out loss, or None if nothing is held out."""
-        return held_out_loss(
-            self.model.to(self.device),
-            self.held,
-            self.collator,
-            batch_size=self.settings.batch_size,
-            context=self.context,
-        )
+    corpora: list[dict[str, Any]]
 
 
 def adapt(
@@ -103,62 +78,105 @@ def adapt(
     tell (Callable): Takes a line on what happens; no line holds text of a document.
     callbacks (Sequence[TrainerCallback]): Further callbacks of transformers' Trainer.
     RETURNS (dict): What is written to `adaptation.json`: settings, counts, held-out loss in nats
-        and perplexity before and after, seconds, word pieces a second.
+        and perplexity before and after, seconds, word pieces a second. Beside it lie a model card,
+        `training_log.jsonl` with a line a step and, where matplotlib is, a chart of the loss.
     RAISES (ClintlError): For unusable folders, text or settings, a loss that is no number, and
         a full disk.
     """
     began = time.perf_counter()
     settings = settings or AdaptSettings()
     base, out = Path(base), Path(out)
-    tokenizer = _check_base(base, settings)
-    check_target(out)
-    files = find_text_files(texts)
-    with _full_disk_named(work_folder_of(out)):
-        work = open_work_folder(out, base, files, settings, resume=resume, tell=tell)
-        with _nothing_kept(work):
-            corpus = choose_documents(texts, work, settings, tell)
-        growth = None
-        if settings.add_words:
-            tokenizer, growth = grow_vocabulary(
-                tokenizer, corpus, work, settings, base=base, tell=tell
-            )
-        counts, train, held = _pieces(corpus, tokenizer, work, settings, tell, growth)
+    with joined() as processes, _full_disk_named(work_folder_of(out)):
+        tell = tell if processes.is_main else _keep_quiet
+        with processes.main_first():
+            # The others find a work folder: whether to go on in it was decided.
+            own = resume if processes.is_main else True
+            found = _prepare(base, out, texts, settings, processes, resume=own, tell=tell)
         set_seed(settings.seed)
         model, fresh = load_masked_lm(base)
-        if growth is not None:
-            add_rows(model, growth)
-        plan = make_plan(settings, n_blocks=len(train), fresh_head=fresh)
-        run = _Run(model, tokenizer, train, held, settings, plan, work, tell, list(callbacks))
+        if found.growth is not None:
+            add_rows(model, found.growth)
+        plan = make_plan(
+            settings, n_blocks=len(found.train), fresh_head=fresh, processes=processes.count
+        )
+        run = Run(
+            model,
+            found.tokenizer,
+            found.train,
+            found.held,
+            settings,
+            plan,
+            found.work,
+            tell,
+            list(callbacks),
+            processes,
+        )
+        _check_run(run)
         _announce(run, fresh)
         losses = {"before": run.measure()}
         if fresh:
-            start_at_frequencies(model, train.pieces)
-        speed = _train(run)
+            start_at_frequencies(model, found.train.pieces)
+        speed = train(run)
         losses["after_training"] = losses["after"] = run.measure()
         if plan.average:
-            prepare = None if growth is None else partial(add_rows, growth=growth)
-            average_with_base(model, base, plan.average, prepare=prepare)
+            again = None if found.growth is None else partial(add_rows, growth=found.growth)
+            average_with_base(model, base, plan.average, prepare=again)
             losses["after"] = run.measure()
         report = {
             "settings": settings.to_dict(),
             "base": read_provenance(base),
             "head": "fresh" if fresh else "found",
             "plan": asdict(plan),
-            "text": asdict(counts),
-            "corpus": asdict(corpus.choice),
+            "text": asdict(found.counts),
+            "corpus": asdict(found.corpus.choice),
+            "corpora": found.corpora,
             "held_out_loss": losses,
             "held_out_perplexity": {k: _perplexity(v) for k, v in losses.items()},
             **speed,
             "seconds": round(time.perf_counter() - began, 1),
         }
-        if growth is not None:
-            report["vocabulary"] = growth.report(settings, counts.held_out_pieces)
-        _write(run, report, out)
+        if found.growth is not None:
+            report["vocabulary"] = found.growth.report(settings, found.counts.held_out_pieces)
+        if processes.is_main:
+            _write(run, report, out)
+        processes.wait()
     return report
+
+
+def _prepare(
+    base: Path,
+    out: Path,
+    texts: Sequence[str | Path],
+    settings: AdaptSettings,
+    processes: Processes,
+    *,
+    resume: bool,
+    tell: Callable[[str], None],
+) -> _Prepared:
+    """Check everything and turn text into word pieces; what was done before is read."""
+    tokenizer = _check_base(base, settings)
+    check_target(out)
+    files = find_text_files(texts)
+    work = open_work_folder(
+        out, base, files, settings, processes=processes.count, resume=resume, tell=tell
+    )
+    with _nothing_kept(work):
+        corpus = choose_documents(texts, work, settings, tell)
+    growth = None
+    if settings.add_words:
+        tokenizer, growth = grow_vocabulary(tokenizer, corpus, work, settings, base=base, tell=tell)
+    counts, train, held = _pieces(corpus, tokenizer, work, settings, tell, growth)
+    corpora = describe_corpora(texts, work)
+    return _Prepared(work, tokenizer, growth, corpus, counts, train, held, corpora)
+
+
+def _keep_quiet(line: str) -> None:
+    pass
 
 
 def _check_base(base: Path, settings: AdaptSettings) -> Any:
     config = check_encoder_folder(base)
+    is_trained("embeddings.", settings.freeze, config.num_hidden_layers)
     with quiet_transformers():
         tokenizer = AutoTokenizer.from_pretrained(
             str(base), local_files_only=True, trust_remote_code=False
@@ -168,6 +186,8 @@ def _check_base(base: Path, settings: AdaptSettings) -> Any:
         growth_of(tokenizer, base)
     if tokenizer.mask_token is None:
         raise ClintlError(Errors.CL402.format(path=base))
+    if settings.masking == "whole-word":
+        WordBorders(tokenizer)
     limit = max_pieces(config, tokenizer)
     least = sum(map(len, special_frame(tokenizer))) + 1
     if not least <= settings.block_length <= limit:
@@ -208,63 +228,29 @@ def _pieces(
     return counts, Blocks(train, tokenizer, length), Blocks(held, tokenizer, length)
 
 
-def _announce(run: _Run, fresh: bool) -> None:
+def _check_run(run: Run) -> None:
+    settings, kind = run.settings, run.model.config.model_type
+    if settings.gradient_checkpointing and not run.model.supports_gradient_checkpointing:
+        shutil.rmtree(run.work, ignore_errors=True)
+        raise ClintlError(Errors.CL451.format(kind=kind))
+    for name in ("patience", "evaluate_every"):
+        if getattr(settings, name) and not len(run.held):
+            shutil.rmtree(run.work, ignore_errors=True)
+            raise ClintlError(Errors.CL453.format(option="--" + name.replace("_", "-")))
+
+
+def _announce(run: Run, fresh: bool) -> None:
     plan = run.plan
     if fresh:
         run.tell(
             "The base has no head for masked-language modelling: a fresh one is learned, alone "
             f"with the encoder frozen for the first {plan.head_steps} of {plan.steps} steps."
         )
+    parts = [(run.settings.accumulate, "batches"), (run.processes.count, "processes")]
+    parted = "".join(f", {count} {what}" for count, what in parts if count > 1)
     run.tell(
         f"{len(run.train):,} blocks of {run.train.length} word pieces, {plan.steps} steps of "
-        f"{run.settings.batch_size} blocks, on {run.device.type}."
-    )
-
-
-def _train(run: _Run) -> dict[str, Any]:
-    """Train the head alone, then everything; say how much and how quickly."""
-    began = time.perf_counter()
-    plan, batch = run.plan, run.settings.batch_size
-    resumed = 0
-    if plan.head_steps:
-        run.model.base_model.requires_grad_(False)
-        resumed = _stage(run, "head", 0, plan.head_steps, HEAD_RATE, "constant_with_warmup")
-        run.model.base_model.requires_grad_(True)
-    steps = plan.steps - plan.head_steps
-    later = _stage(run, "encoder", plan.head_steps, steps, plan.learn_rate, "linear")
-    resumed = plan.head_steps + later if later else resumed
-    pieces = plan.steps * batch * run.train.length
-    done = (plan.steps - resumed) * batch * run.train.length
-    return {
-        "steps": plan.steps,
-        "resumed_from_step": resumed,
-        "pieces_trained": pieces,
-        "pieces_per_second": round(done / (time.perf_counter() - began)),
-    }
-
-
-def _stage(run: _Run, name: str, first: int, steps: int, rate: float, schedule: str) -> int:
-    batch, seed = run.settings.batch_size, run.settings.seed
-    blocks = BlockOrder(run.train, first=first * batch, count=steps * batch, seed=seed)
-    arguments = {
-        "max_steps": steps,
-        "per_device_train_batch_size": batch,
-        "learning_rate": rate,
-        "lr_scheduler_type": schedule,
-        "warmup_ratio": 0.06,
-        "save_steps": run.settings.save_every,
-        "seed": seed,
-    }
-    return train_stage(
-        run.model,
-        blocks,
-        run.collator,
-        run.work / name,
-        arguments=arguments,
-        context=run.context,
-        what=name,
-        tell=run.tell,
-        callbacks=run.callbacks,
+        f"{run.blocks_a_step} blocks{parted}, on {run.device.type}."
     )
 
 
@@ -272,13 +258,16 @@ def _perplexity(loss: float | None) -> float | None:
     return None if loss is None else math.exp(min(loss, 700.0))
 
 
-def _write(run: _Run, report: dict[str, Any], out: Path) -> None:
+def _write(run: Run, report: dict[str, Any], out: Path) -> None:
     final = run.work / "final"
     shutil.rmtree(final, ignore_errors=True)
     run.model.to("cpu").save_pretrained(final, safe_serialization=True)
     run.tokenizer.save_pretrained(final)
     text = json.dumps(report, indent=2, ensure_ascii=False)
     (final / "adaptation.json").write_text(text + "\n", encoding="utf-8")
+    shutil.copyfile(run.log.path, final / LOG_FILE)
+    draw_log(run.log.rows(), final / CHART, run.tell)
+    write_card(final, out.absolute().name, report)
     give_usual_rights(final)
     move_whole_folder(final, out)
     shutil.rmtree(run.work)

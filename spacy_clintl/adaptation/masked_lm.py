@@ -1,6 +1,7 @@
 """Masked-language modelling with the vocabulary computed at masked positions only."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 import safetensors
 import torch
-from transformers import AutoModelForMaskedLM, DataCollatorForLanguageModeling
+from transformers import AutoModelForMaskedLM
 
 from ..errors import ClintlError, Errors
 from ..models.kernels import training_kernels
@@ -33,6 +34,7 @@ def load_masked_lm(folder: str | Path) -> tuple[Any, bool]:
         weight outside of the encoder is fresh.
     RAISES (ClintlError): When the weights are damaged or do not fill the encoder.
     """
+    kernels = {"attn_implementation": "sdpa"} if _packs_itself(folder) else {}
     try:
         with quiet_transformers():
             model, info = AutoModelForMaskedLM.from_pretrained(
@@ -42,6 +44,7 @@ def load_masked_lm(folder: str | Path) -> tuple[Any, bool]:
                 trust_remote_code=False,
                 torch_dtype=torch.float32,
                 output_loading_info=True,
+                **kernels,
             )
     except (OSError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -56,6 +59,13 @@ def load_masked_lm(folder: str | Path) -> tuple[Any, bool]:
             )
         )
     return model, bool(info["missing_keys"])
+
+
+def _packs_itself(folder: str | Path) -> bool:
+    """RETURNS (bool): Whether this architecture drops the padding and the labels at it by itself
+    where flash attention is installed: the labels that it is given then no longer fit."""
+    path = Path(folder) / "config.json"
+    return path.is_file() and json.loads(path.read_bytes()).get("model_type") == "modernbert"
 
 
 @torch.no_grad()
@@ -74,31 +84,47 @@ def start_at_frequencies(model: Any, pieces: np.ndarray) -> None:
         bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
 
 
-class MaskingCollator(DataCollatorForLanguageModeling):
+class MaskingCollator:
     """Batches blocks and masks them as Devlin et al. (2019, section 3.1) do.
 
-    Of the chosen pieces 80 % become the mask, 10 % a random piece, 10 % stay. Masks depend on the
-    seed and on the first block's position alone: they change from pass to pass, and are the same
-    again after an interruption.
+    Of the chosen pieces 80 % become the mask, 10 % a random piece, 10 % stay. What is masked in a
+    block depends on the seed and the block's position in the run alone: masks change from pass to
+    pass, are the same again after an interruption, and are the same however blocks are divided
+    among batches and processes. transformers' collators draw them by the batch.
 
     tokenizer (PreTrainedTokenizerFast): Has a mask token.
     mlm_probability (float): Share of the pieces to predict.
     seed (int): Decides on the masks.
     """
 
-    def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        position = examples[0]["position"]
-        kept = [{k: v for k, v in one.items() if k != "position"} for one in examples]
-        with torch.random.fork_rng(devices=[]):
-            # torch's generator looks at 32 bits of a seed: both numbers must be mixed into them.
-            mixed = np.random.SeedSequence([self.mask_seed, position]).generate_state(1)
-            torch.manual_seed(int(mixed[0]))
-            return super().torch_call(kept)
+    def __init__(self, tokenizer: Any, *, mlm_probability: float, seed: int = 0) -> None:
+        self.tokenizer = tokenizer
+        self.mlm_probability = mlm_probability
+        self.seed = seed
+        self.n_pieces = len(tokenizer)
 
-    def __post_init__(self) -> None:
-        # The parent would draw one stream of numbers, whose state no checkpoint keeps.
-        self.mask_seed, self.seed = self.seed or 0, None
-        super().__post_init__()
+    def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """RETURNS (dict): `input_ids`, `attention_mask` and `labels`, each (blocks, length)."""
+        ids, attention, special = (
+            np.stack([example[key] for example in examples])
+            for key in ("input_ids", "attention_mask", "special_tokens_mask")
+        )
+        draws = np.stack([self._draw(one["position"], ids.shape[1]) for one in examples], axis=1)
+        barred = special.astype(bool)
+        chosen = self.choose(ids, barred, draws[0] < self.mlm_probability) & ~barred
+        labels = np.where(chosen, ids, -100)
+        ids = np.where(chosen & (draws[1] < 0.8), self.tokenizer.mask_token_id, ids)
+        others = (draws[2] * self.n_pieces).astype(np.int64)
+        ids = np.where(chosen & (draws[1] >= 0.9), others, ids)
+        named = {"input_ids": ids, "attention_mask": attention, "labels": labels}
+        return {key: torch.from_numpy(value) for key, value in named.items()}
+
+    def choose(self, ids: np.ndarray, special: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+        """Say which pieces to predict, given a draw for each; all of shape (blocks, length)."""
+        return drawn
+
+    def _draw(self, position: int, length: int) -> np.ndarray:
+        return np.random.default_rng([self.seed, position]).random((3, length))
 
 
 def masked_lm_loss(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -109,20 +135,24 @@ def masked_lm_loss(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     of the encoder's output, as one sequence; labels are gathered alike, so that the loss is equal.
     Works for every architecture whose head treats positions alike.
 
-    model (PreTrainedModel): A masked-language model.
+    model (PreTrainedModel): A masked-language model, or torch's wrapper around one.
     batch (dict): `input_ids`, `attention_mask`, `labels`, each (blocks, length); -100 is no label.
     RETURNS (torch.Tensor): The mean cross-entropy in nats; 0 without labels.
     """
     labels = batch["labels"].flatten()
     rows = (labels != -100).nonzero().squeeze(1)
+    labels, share = labels[rows], 1.0
     if not len(rows):
-        return 0.0 * sum(p.sum() for p in model.parameters() if p.requires_grad)
+        # Not a bare 0: other processes wait for this one's gradients.
+        labels, rows, share = labels.new_zeros(1), rows.new_zeros(1), 0.0
     n_padding = -len(rows) % ROWS_MULTIPLE
-    labels = torch.cat([labels[rows], labels.new_full((n_padding,), -100)])
+    labels = torch.cat([labels, labels.new_full((n_padding,), -100)])
     rows = torch.cat([rows, rows.new_zeros(n_padding)])
     inputs = {key: value for key, value in batch.items() if key != "labels"}
-    with _only_rows(model.base_model, rows), training_kernels(batch["input_ids"].device):
-        return model(**inputs, labels=labels.unsqueeze(0)).loss
+    # Several processes: the gradients are averaged by a wrapper, which must be what is called.
+    encoder = getattr(model, "module", model).base_model
+    with _only_rows(encoder, rows), training_kernels(batch["input_ids"].device):
+        return share * model(**inputs, labels=labels.unsqueeze(0)).loss
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """What a user can set for an adaptation."""
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from ..errors import ClintlError, Errors
 FRESH_RATE, CONTINUED_RATE = 3e-4, 1e-4
 HEAD_RATE = 2e-3
 AUTO_HEAD_STEPS = 160
+LANGUAGES = re.compile(r"[a-z]{2,3}(,[a-z]{2,3})*")
 
 
 @dataclass(frozen=True)
@@ -22,10 +24,12 @@ class AdaptSettings:
     epochs (float): Passes over the text; parts of a pass are allowed.
     max_steps (Optional[int]): Training steps in all, those for warming up the head included. Goes
         before `epochs`.
-    batch_size (int): Blocks a step.
+    batch_size (int): Blocks a batch; a step has one, or several by `accumulate` and processes.
     block_length (int): Word pieces a block, special ones included.
-    learn_rate (Optional[float]): Highest learning rate of the encoder, reached after 6 % of its
-        steps and then falling to 0. None: 3e-4 with a fresh head, else 1e-4.
+    learn_rate (Optional[float]): Highest learning rate of the encoder. None: 3e-4 with a fresh
+        head, else 1e-4.
+    warm_up (float): Share of a stage's steps in which its rate rises to the highest.
+    decay (str): How the encoder's rate falls to 0 afterwards: "linear", "cosine", or "none".
     mlm_probability (float): Share of the pieces to predict (Devlin et al. 2019, section 3.1).
     head_warmup_steps (Optional[int]): Steps in which only the head learns, at 2e-3, and the
         encoder is frozen. None: 160, but at most a quarter of all steps, if the head is fresh.
@@ -45,6 +49,21 @@ class AdaptSettings:
     Vocabulary, see `vocabulary`:
     add_words (int): At most so many frequent words get a word piece of their own; 0 adds none.
     min_count (int): In how many documents a word must occur.
+
+    How it is trained:
+    masking (str): What is masked: "piece" or "whole-word", see `whole_words`.
+    accumulate (int): Batches a step, whose gradients are added up.
+    gradient_checkpointing (bool): Save memory by computing activations twice; same result.
+    freeze (str): Which parts of the encoder never learn, as in `spacy_clintl.models.freezing`.
+    layer_decay (float): How much smaller the rate gets from each layer to the one below.
+    evaluate_every (Optional[int]): Steps between measurements of the held-out loss. None: a
+        twentieth of the steps with `patience`, else it is measured before and after only.
+    patience (Optional[int]): Measurements without a new lowest held-out loss before training
+        stops; the weights that had the lowest are kept. None: never stop early.
+
+    For the model card:
+    licence (Optional[str]): The licence of text and outcome.
+    language (Optional[str]): Codes of languages, with commas between them.
     """
 
     epochs: float = 1.0
@@ -52,6 +71,8 @@ class AdaptSettings:
     batch_size: int = 32
     block_length: int = 128
     learn_rate: float | None = None
+    warm_up: float = 0.06
+    decay: str = "linear"
     mlm_probability: float = 0.15
     head_warmup_steps: int | None = None
     average: float | None = None
@@ -66,12 +87,25 @@ class AdaptSettings:
     add_words: int = 0
     min_count: int = 20
 
+    masking: str = "piece"
+    accumulate: int = 1
+    gradient_checkpointing: bool = False
+    freeze: str = "none"
+    layer_decay: float = 1.0
+    evaluate_every: int | None = None
+    patience: int | None = None
+
+    licence: str | None = None
+    language: str | None = None
+
     def __post_init__(self) -> None:
         rules = [
             ("epochs", lambda v: 0 < v < float("inf"), "above 0"),
             ("max_steps", lambda v: v >= 1, "at least 1"),
             ("batch_size", lambda v: v >= 1, "at least 1"),
             ("learn_rate", lambda v: 0 < v < float("inf"), "above 0"),
+            ("warm_up", lambda v: 0 <= v < 1, "at least 0 and below 1"),
+            ("decay", lambda v: v in ("linear", "cosine", "none"), "linear, cosine or none"),
             ("mlm_probability", lambda v: 0 < v < 1, "between 0 and 1"),
             ("head_warmup_steps", lambda v: v >= 0, "at least 0"),
             ("average", lambda v: 0 <= v <= 1, "from 0 to 1"),
@@ -81,12 +115,23 @@ class AdaptSettings:
             ("precision", lambda v: v in ("auto", "fp32", "bf16"), "auto, fp32 or bf16"),
             ("add_words", lambda v: v >= 0, "at least 0"),
             ("min_count", lambda v: v >= 1, "at least 1"),
+            ("masking", lambda v: v in ("piece", "whole-word"), "piece or whole-word"),
+            ("accumulate", lambda v: v >= 1, "at least 1"),
+            ("layer_decay", lambda v: 0 < v <= 1, "above 0 and at most 1"),
+            ("evaluate_every", lambda v: v >= 1, "at least 1"),
+            ("patience", lambda v: v >= 1, "at least 1"),
+            ("licence", lambda v: v.strip() and v.isprintable(), "one line of text"),
+            ("language", LANGUAGES.fullmatch, "codes such as en or en,es"),
         ]
         for name, holds, rule in rules:
             value = getattr(self, name)
             if value is not None and not holds(value):
                 option = "--" + name.replace("_", "-")
                 raise ClintlError(Errors.CL405.format(option=option, value=value, rule=rule))
+
+        for name in ("patience", "evaluate_every"):
+            if getattr(self, name) and not self.held_out:
+                raise ClintlError(Errors.CL453.format(option="--" + name.replace("_", "-")))
 
     def to_dict(self) -> dict[str, Any]:
         """RETURNS (dict): The settings as plain data."""
@@ -101,34 +146,44 @@ class Plan:
     steps (int): Steps in all.
     learn_rate (float): Highest rate of the second part.
     average (float): The base's share in the final weights.
+    evaluate_every (Optional[int]): Steps between measurements of the held-out loss.
     """
 
     head_steps: int
     steps: int
     learn_rate: float
     average: float
+    evaluate_every: int | None = None
 
 
-def make_plan(settings: AdaptSettings, *, n_blocks: int, fresh_head: bool) -> Plan:
+def make_plan(
+    settings: AdaptSettings, *, n_blocks: int, fresh_head: bool, processes: int = 1
+) -> Plan:
     """Fill in what the settings leave open.
 
     settings (AdaptSettings): What the user asked for.
     n_blocks (int): Blocks to train on.
     fresh_head (bool): The base came without a head for masked-language modelling.
+    processes (int): How many train together, each on batches of its own.
     RETURNS (Plan): Steps, rate and share.
     RAISES (ClintlError): When warming up the head would take all steps.
     """
-    steps = settings.max_steps or max(1, round(settings.epochs * n_blocks / settings.batch_size))
+    per_step = settings.batch_size * settings.accumulate * processes
+    steps = settings.max_steps or max(1, round(settings.epochs * n_blocks / per_step))
     head_steps = settings.head_warmup_steps
     if head_steps is None:
         head_steps = min(AUTO_HEAD_STEPS, steps // 4) if fresh_head else 0
     if head_steps >= steps:
         raise ClintlError(Errors.CL406.format(head_steps=head_steps, steps=steps))
+    evaluate_every = settings.evaluate_every
+    if evaluate_every is None and settings.patience:
+        evaluate_every = max(1, steps // 20)
     return Plan(
         head_steps=head_steps,
         steps=steps,
         learn_rate=settings.learn_rate or (FRESH_RATE if fresh_head else CONTINUED_RATE),
         average=_first_given(settings.average, 0.5 if fresh_head else 0.0),
+        evaluate_every=evaluate_every,
     )
 
 

@@ -12,6 +12,8 @@ from ..util import sha256_of, whole_file
 from .settings import AdaptSettings
 
 FINGERPRINT = "fingerprint.json"
+# Settings that change nothing in the weights or in the log.
+UNBOUND = ("save_every", "licence", "language")
 
 
 def work_folder_of(out: Path) -> Path:
@@ -26,6 +28,7 @@ def open_work_folder(
     files: Sequence[Path],
     settings: AdaptSettings,
     *,
+    processes: int = 1,
     resume: bool,
     tell: Callable[[str], None],
 ) -> Path:
@@ -34,13 +37,14 @@ def open_work_folder(
     out (Path): The run's final folder.
     base (Path): The encoder folder to adapt.
     files (Sequence[Path]): The text files.
-    settings (AdaptSettings): The run's settings; all but `save_every` must be equal to go on.
+    settings (AdaptSettings): The run's settings; all but `UNBOUND` must be equal to go on.
+    processes (int): How many train together; must be equal to go on, too.
     resume (bool): Go on if it is possible.
     tell (Callable): Is told when a run goes on, or why it does not.
     RETURNS (Path): The folder.
     """
     work = work_folder_of(out)
-    fingerprint = _fingerprint(base, files, settings)
+    fingerprint = {**_fingerprint(base, files, settings), "processes": processes}
     if work.exists():
         changed = _changed(work, fingerprint)
         if resume and not changed:
@@ -57,7 +61,8 @@ def open_work_folder(
 
 def _fingerprint(base: Path, files: Sequence[Path], settings: AdaptSettings) -> dict[str, Any]:
     values = settings.to_dict()
-    del values["save_every"]
+    for name in UNBOUND:
+        del values[name]
     encoder = sorted(p for p in Path(base).iterdir() if p.suffix in (".safetensors", ".json"))
     # base.json and adaptation.json only tell where the encoder comes from.
     encoder = [p for p in encoder if p.name not in ("base.json", "adaptation.json")]

@@ -1,10 +1,14 @@
+import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ..errors import ClintlError, Errors
 from ._app import command
+
+NOT_SETTINGS = ("base", "out", "texts", "resume")
 
 
 @command("adapt")
@@ -19,12 +23,18 @@ def adapt_cli(
     max_steps: Annotated[
         int | None, typer.Option("--max-steps", help="Training steps in all; before --epochs")
     ] = None,
-    batch_size: Annotated[int, typer.Option("--batch-size", help="Blocks a step")] = 32,
+    batch_size: Annotated[int, typer.Option("--batch-size", help="Blocks a batch")] = 32,
     block_length: Annotated[int, typer.Option("--block-length", help="Word pieces a block")] = 128,
     learn_rate: Annotated[
         float | None,
         typer.Option("--learn-rate", help="Highest rate; auto: 3e-4 with a fresh head, else 1e-4"),
     ] = None,
+    warm_up: Annotated[
+        float, typer.Option("--warm-up", help="Share of the steps in which the rate rises")
+    ] = 0.06,
+    decay: Annotated[
+        str, typer.Option("--decay", help="How the rate falls then: linear, cosine, none")
+    ] = "linear",
     mlm_probability: Annotated[
         float, typer.Option("--mlm-probability", help="Share of the word pieces to predict")
     ] = 0.15,
@@ -64,36 +74,78 @@ def adapt_cli(
     min_count: Annotated[
         int, typer.Option("--min-count", help="Documents that an added word must occur in")
     ] = 20,
+    masking: Annotated[
+        str, typer.Option("--masking", help="What is masked together: piece or whole-word")
+    ] = "piece",
+    accumulate: Annotated[
+        int, typer.Option("--accumulate", help="Batches a step, whose gradients are added up")
+    ] = 1,
+    gradient_checkpointing: Annotated[
+        bool,
+        typer.Option("--gradient-checkpointing", help="Less memory, more time, same result"),
+    ] = False,
+    freeze: Annotated[
+        str, typer.Option("--freeze", help="none, all, embeddings_and_head or bottom:N")
+    ] = "none",
+    layer_decay: Annotated[
+        float, typer.Option("--layer-decay", help="Rate of a layer by that of the one above")
+    ] = 1.0,
+    evaluate_every: Annotated[
+        int | None,
+        typer.Option("--evaluate-every", help="Steps between measurements of the held-out loss"),
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option("--patience", help="Measurements without a better one before it stops"),
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option("--licence", help="Licence, for the model card")
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option("--language", help="Language codes (en,es), for the model card")
+    ] = None,
 ) -> None:
     """Adapt an encoder to raw text by continued masked-language modelling."""
+    options = {key: value for key, value in locals().items() if key not in NOT_SETTINGS}
     from wasabi import msg
 
-    if head_warmup_steps != "auto" and not head_warmup_steps.isdecimal():
-        values = {"option": "--head-warmup-steps", "value": head_warmup_steps}
+    # Several processes: torchrun and accelerate number them.
+    is_main = os.environ.get("RANK", "0") == "0"
+    try:
+        report = _adapt(base, out, texts, options, resume, msg.text)
+    except ClintlError:
+        if is_main:
+            raise
+        # The main process tells. Another status would end it before it can.
+        raise typer.Exit(0) from None
+    if is_main:
+        msg.good(_summary(out, report))
+
+
+def _adapt(
+    base: Path,
+    out: Path,
+    texts: list[Path],
+    options: dict[str, Any],
+    resume: bool,
+    tell: Callable[[str], None],
+) -> dict[str, Any]:
+    warmup = options["head_warmup_steps"]
+    if warmup != "auto" and not warmup.isdecimal():
+        values = {"option": "--head-warmup-steps", "value": warmup}
         raise ClintlError(Errors.CL405.format(**values, rule="auto or a number of steps"))
     from ..adaptation.adapt import adapt
     from ..adaptation.settings import AdaptSettings
 
-    settings = AdaptSettings(
-        epochs=epochs,
-        max_steps=max_steps,
-        batch_size=batch_size,
-        block_length=block_length,
-        learn_rate=learn_rate,
-        mlm_probability=mlm_probability,
-        head_warmup_steps=None if head_warmup_steps == "auto" else int(head_warmup_steps),
-        average=average,
-        held_out=held_out,
-        save_every=save_every,
-        seed=seed,
-        precision=precision,
-        deduplicate=deduplicate,
-        near_duplicates=near_duplicates,
-        leave_out=tuple(map(str, leave_out or ())),
-        add_words=add_words,
-        min_count=min_count,
-    )
-    report = adapt(base, out, texts, settings, resume=resume, tell=msg.text)
+    changed = {
+        "head_warmup_steps": None if warmup == "auto" else int(warmup),
+        "leave_out": tuple(map(str, options["leave_out"] or ())),
+    }
+    settings = AdaptSettings(**{**options, **changed})
+    return adapt(base, out, texts, settings, resume=resume, tell=tell)
+
+
+def _summary(out: Path, report: dict[str, Any]) -> str:
     line = f"Adapted encoder in {out}: {report['pieces_trained']:,} word pieces"
     found = report["held_out_perplexity"]
     if found["before"] is not None:
@@ -104,4 +156,4 @@ def adapt_cli(
         pieces = report["vocabulary"]["held_out_pieces_per_word"]
         if pieces["before"] is not None:
             line += f", {pieces['before']:.2f} -> {pieces['after']:.2f} pieces a word"
-    msg.good(line)
+    return line

@@ -139,6 +139,28 @@ def test_masks_depend_on_seed_and_position_alone(tmp_path):
     assert not torch.equal(first["labels"], later["labels"])
     assert not torch.equal(first["labels"], other["labels"])
     assert "position" not in first
+    parts = [collator(rows[:1]), collator(rows[1:])]
+    for key in first:
+        assert torch.equal(first[key], torch.cat([part[key] for part in parts]))
+
+
+def test_chosen_pieces_become_the_mask_a_random_piece_or_stay(tmp_path):
+    make_wordpiece_bert(tmp_path)
+    collator, blocks, _ = make_batch(tmp_path, probability=0.5)
+    rows = [{**blocks[0], "position": i} for i in range(2000)]
+    ids = np.stack([row["input_ids"] for row in rows])
+    batch = collator(rows)
+    chosen = (batch["labels"] != -100).numpy()
+    became, was = batch["input_ids"].numpy()[chosen], ids[chosen]
+    assert (batch["labels"].numpy()[chosen] == was).all()
+    assert (batch["input_ids"].numpy()[~chosen] == ids[~chosen]).all()
+    inner = np.stack([row["special_tokens_mask"] for row in rows]) == 0
+    assert chosen[inner].mean() == pytest.approx(0.5, abs=0.01)
+    masked, stayed = became == collator.tokenizer.mask_token_id, became == was
+    assert masked.mean() == pytest.approx(0.8, abs=0.01)
+    assert stayed.mean() == pytest.approx(0.1, abs=0.01)
+    others = became[~masked & ~stayed]
+    assert len(np.unique(others)) > 0.85 * len(collator.tokenizer)
 
 
 def test_special_pieces_and_filling_are_never_masked(tmp_path):

@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 from transformers import TrainerCallback
 
 from spacy_clintl.adaptation.adapt import adapt
+from spacy_clintl.adaptation.checkpoints import COMPLETE, last_checkpoint
 from spacy_clintl.adaptation.settings import AdaptSettings
-from spacy_clintl.adaptation.training import COMPLETE, last_checkpoint
 from spacy_clintl.errors import ClintlError
 from tests.encoders import SENTENCES, make_wordpiece_bert
 
