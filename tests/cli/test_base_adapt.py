@@ -55,7 +55,8 @@ def test_options_reach_the_run(tmp_path, text, clintl):
     code, output = clintl("adapt", tmp_path / "base", tmp_path / "out", text, *SMALL, *options)
     assert code == 0, output
     report = json.loads((tmp_path / "out" / "adaptation.json").read_text())
-    assert report["plan"] == {"head_steps": 2, "steps": 4, "learn_rate": 2e-5, "average": 0.25}
+    plan = {"head_steps": 2, "steps": 4, "learn_rate": 2e-5, "average": 0.25}
+    assert report["plan"].items() >= plan.items()
     assert (report["settings"]["seed"], report["settings"]["save_every"]) == (7, 3)
     assert report["settings"]["mlm_probability"] == 0.2
     assert "perplexity" not in output
