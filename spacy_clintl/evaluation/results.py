@@ -116,8 +116,9 @@ def score_notes(results: Sequence[Result], n_runs: int) -> list[str]:
 
 
 def sizes_of(results: Iterable[Result]) -> list[float]:
-    """RETURNS (list[float]): The sizes, shares before numbers of documents."""
-    return sorted({result.size for result in results}, key=lambda size: (size > 1, size))
+    """RETURNS (list[float]): The sizes: shares, then numbers of documents, and last the whole."""
+    sizes = {result.size for result in results}
+    return sorted(sizes, key=lambda size: (size == 1, size > 1, size))
 
 
 def size_name(size: float) -> str:

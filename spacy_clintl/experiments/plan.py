@@ -171,8 +171,8 @@ def cells_of(plan: Plan) -> Iterator[Cell]:
         for seed in variant.seeds[size]
         for group in variant.groups
     ]
-    # Beside numbers of documents, the share is mostly 1, which is all of them.
-    yield from sorted(cells, key=lambda cell: (cell.size <= 1, cell.size, cell.seed))
+    # Shares, then numbers of documents, and last the whole.
+    yield from sorted(cells, key=lambda cell: (cell.size == 1, cell.size > 1, cell.size, cell.seed))
 
 
 class _Reader:
