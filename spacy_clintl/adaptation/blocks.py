@@ -11,15 +11,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
 from ..data.raw import RawText, ReadCounts, read_texts
 from ..util import whole_file
-
-if TYPE_CHECKING:
-    from .corpus import Corpus
 
 # A tokenizer needs some 150 bytes a piece while it works: long documents go through it in parts.
 PORTION = 100_000
@@ -27,6 +24,14 @@ BATCH_CHARACTERS = 1_000_000
 # Some 5,000 masked pieces: the mean loss is then known to about 0.04 nats.
 MAX_HELD_OUT_PIECES = 32_768
 COUNTS_FILE = "pieces.json"
+
+
+class Documents(Protocol):
+    """Documents that can be read again for every pass over them."""
+
+    def read(self, counts: ReadCounts | None = None) -> Iterator[RawText]:
+        """YIELDS (RawText): The documents; `counts` gets what the reading met."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,7 @@ def special_frame(tokenizer: Any) -> tuple[list[int], list[int]]:
 
 
 def write_pieces(
-    texts: "Iterable[str | Path] | Corpus",
+    texts: "Iterable[str | Path] | Documents",
     tokenizer: Any,
     folder: Path,
     *,
@@ -142,7 +147,7 @@ def write_pieces(
 ) -> PieceCounts:
     """Tokenise documents and divide them into a part to train on and a held-out part.
 
-    texts (Iterable[str | Path] | Corpus): Files and folders of raw text, or chosen documents.
+    texts (Iterable[str | Path] | Documents): Files and folders of raw text, or chosen documents.
     tokenizer (PreTrainedTokenizerFast): The encoder's tokenizer.
     folder (Path): Gets `train.bin` and `held_out.bin` and, when they are whole, `pieces.json`.
     held_out (float): Share of the documents to hold out; of a single document nothing is.
@@ -152,7 +157,6 @@ def write_pieces(
     RAISES (ClintlError): For files that cannot be read.
     """
     words, lengths, reading = 0, array("q"), ReadCounts()
-    # Not by type: the module of corpora cuts long texts by a function of this one.
     read = texts.read if hasattr(texts, "read") else partial(read_texts, texts)
     separator = np.asarray(special_frame(tokenizer)[1][:1], dtype=np.int32)
     everything = folder / "all.bin"
