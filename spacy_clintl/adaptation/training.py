@@ -246,8 +246,16 @@ def _contexts() -> tuple[AbstractContextManager, AbstractContextManager]:
     return nullcontext(), training_kernels(device)
 
 
+class _Arguments(TrainingArguments):
+    @property
+    def device(self) -> torch.device:
+        # accelerate numbers processes on the CPU "cpu:1", which torch cannot load a checkpoint to.
+        found = super().device
+        return torch.device("cpu") if found.type == "cpu" else found
+
+
 def _training_arguments(folder: Path, arguments: dict[str, Any]) -> TrainingArguments:
-    filled = TrainingArguments(
+    filled = _Arguments(
         output_dir=str(folder),
         weight_decay=0.01,
         optim="adamw_torch",
