@@ -1,8 +1,8 @@
 """Every message a user can meet, in one place, each with its code.
 
 Ranges: 1xx data, 2xx encoder folders, 3xx and 48x pipeline components, 4xx adaptation, 5xx
-evaluation, deployment and command line. A message names the file, line, label or option and says
-what to do; it never quotes the text of a note.
+evaluation, deployment and command line, 6xx translation. A message names the file, line, label or
+option and says what to do; it never quotes the text of a note.
 """
 
 from spacy.errors import ErrorsWithCodes
@@ -520,6 +520,9 @@ class Errors(metaclass=ErrorsWithCodes):
         "The installed pipeline tried to reach what must not be reached: {violations}. It must "
         "carry all it needs."
     )
+
+    # 6xx: translation; 600 to 649: translators, projection, translated corpora
+    CL600 = "{name} does not translate {pair}. It has: {known}.{hint}"
 
 
 class Warnings(metaclass=ErrorsWithCodes):

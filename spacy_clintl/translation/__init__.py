@@ -1,0 +1,1 @@
+"""Translating text and carrying its labels along."""
