@@ -523,6 +523,11 @@ class Errors(metaclass=ErrorsWithCodes):
 
     # 6xx: translation; 600 to 649: translators, projection, translated corpora
     CL600 = "{name} does not translate {pair}. It has: {known}.{hint}"
+    CL601 = (
+        "Apertium's {path} cannot be used: {reason}. Install Apertium anew, with its language "
+        "pairs: {install}"
+    )
+    CL602 = "{name}: '{setting}' is {value!r}, but must be {expected}."
 
 
 class Warnings(metaclass=ErrorsWithCodes):

@@ -6,8 +6,8 @@ Unicode characters of the text that was given, not of any normalised form.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import ClassVar, NamedTuple
 
 from ..errors import ClintlError, Errors
 from .cleaning import cleaned
@@ -98,16 +98,12 @@ class Cost:
         )
 
 
-@dataclass
 class Translator:
-    """What every translator offers. A backend fills in `capabilities`, `_version` and `_translate`.
+    """What every translator offers. A backend gives `capabilities`, `version` and `_translate`."""
 
-    name (str): The backend's name.
-    batch_size (int): How many segments are translated together, where the backend can.
-    """
-
-    name: str = field(default="", init=False)
-    batch_size: int = field(default=32, kw_only=True)
+    name: ClassVar[str] = ""
+    # How many segments are translated together.
+    batch_size: int = 32
 
     def capabilities(self) -> Capabilities:
         """Say what the backend can do, here and now."""

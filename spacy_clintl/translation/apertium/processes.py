@@ -1,0 +1,143 @@
+"""A chain of programs that answers messages, each ended by a zero byte, for as long as it lives."""
+
+import os
+import select
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+_BLOCK = 1 << 16
+
+
+class ChainError(Exception):
+    """The chain died, hangs, or said what cannot be an answer. The message holds no text.
+
+    answers (list[str]): Those that came before.
+    """
+
+    def __init__(self, message: str, answers: Sequence[str] = ()):
+        super().__init__(message)
+        self.answers = list(answers)
+
+
+class Chain:
+    """Programs of which each reads what the one before writes; started when first needed.
+
+    commands (Sequence[Sequence[str]]): Their argument lists. No shell is involved.
+    timeout (float): Seconds to wait for the next answer.
+    """
+
+    def __init__(self, commands: Sequence[Sequence[str]], timeout: float):
+        self.commands = [list(command) for command in commands]
+        self.timeout = timeout
+        self._processes: list[subprocess.Popen] = []
+        self._owner = 0
+
+    def ask(self, messages: Sequence[str]) -> list[str]:
+        """Send messages and wait for the answer to each.
+
+        messages (Sequence[str]): Texts without a zero byte.
+        RETURNS (list[str]): The answers, in order.
+        RAISES (ChainError): The next answer does not come, or there are too many. The programs are
+            stopped then, and start anew with the next messages.
+        """
+        answers: list[str] = []
+        try:
+            self._start()
+            self._exchange(messages, answers)
+        except BrokenPipeError:
+            self.stop()
+            raise ChainError("the program ended", answers) from None
+        except ChainError as error:
+            self.stop()
+            raise ChainError(str(error), answers) from None
+        except BaseException:
+            # Answers that are under way would be taken for those to the next messages.
+            self.stop()
+            raise
+        return answers
+
+    def _exchange(self, messages: Sequence[str], answers: list[str]) -> None:
+        out, into = self._processes[-1].stdout, self._processes[0].stdin
+        assert out is not None
+        assert into is not None
+        unsent = memoryview(b"".join(message.encode("utf-8") + b"\0" for message in messages))
+        received = bytearray()
+        deadline = time.monotonic() + self.timeout
+        while len(answers) < len(messages):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise ChainError("no answer in time")
+            # Reading and writing at once: pipes that are full in both directions never move.
+            readable, writable, _ = select.select([out], [into] if unsent else [], [], left)
+            if writable:
+                unsent = unsent[os.write(into.fileno(), unsent[:_BLOCK]) :]
+            if not readable:
+                continue
+            block = os.read(out.fileno(), _BLOCK)
+            if not block:
+                raise ChainError("the program ended")
+            received += block
+            if b"\0" in block:
+                *whole, received = received.split(b"\0")
+                answers.extend(answer.decode("utf-8", errors="replace") for answer in whole)
+                deadline = time.monotonic() + self.timeout
+        if len(answers) > len(messages) or received:
+            del answers[:]
+            raise ChainError("more answers than messages")
+
+    def _start(self) -> None:
+        if self._processes and self._owner == os.getpid():
+            if all(process.poll() is None for process in self._processes):
+                return
+            self.stop()
+        # After a fork the programs belong to the parent.
+        self._processes, self._owner = [], os.getpid()
+        environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+        before: int | None = subprocess.PIPE
+        try:
+            for command in self.commands:
+                process = subprocess.Popen(
+                    command,
+                    stdin=before,
+                    stdout=subprocess.PIPE,
+                    # What a program complains of may quote the text.
+                    stderr=subprocess.DEVNULL,
+                    env=environment,
+                    bufsize=0,
+                )
+                if self._processes:
+                    # The next program holds it now; else a dead one's neighbour would not notice.
+                    self._processes[-1].stdout.close()  # type: ignore[union-attr]
+                self._processes.append(process)
+                before = process.stdout  # type: ignore[assignment]
+        except OSError as error:
+            self.stop()
+            raise ChainError(f"{command[0]} cannot be started") from error
+        os.set_blocking(self._processes[0].stdin.fileno(), False)  # type: ignore[union-attr]
+
+    def stop(self) -> None:
+        """End the programs."""
+        processes, self._processes = self._processes, []
+        if self._owner != os.getpid():
+            return
+        for process in processes:
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    with suppress(OSError):
+                        pipe.close()
+        for process in processes:
+            process.kill()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=5)
+
+    def __getstate__(self) -> dict:
+        return {"commands": self.commands, "timeout": self.timeout}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__init__(state["commands"], state["timeout"])  # type: ignore[misc]
+
+    def __del__(self) -> None:
+        with suppress(Exception):
+            self.stop()

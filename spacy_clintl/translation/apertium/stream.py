@@ -1,0 +1,167 @@
+"""Apertium's stream format: words with numbers go in, numbers come back with the translation.
+
+Words between analysis and translation are units `^surface/analysis/analysis$`. A unit behind a
+wordbound blank `[[t:w:N]]` passes its number to what is generated from it:
+`[[t:w:N]]word[[/]]`; several numbers stand where units were merged.
+"""
+
+import re
+from dataclasses import dataclass
+
+from ..protocol import CharSpan, Link
+
+_ESCAPED = re.compile(r"[\[\]{}^$/\\@<>]")
+# An escaped character, or a unit with its surface in the first group.
+_UNIT = re.compile(r"\\.|\^((?:[^\\/$]|\\.)*)(?:/(?:[^\\$]|\\.)*)?\$", re.DOTALL)
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+# An escaped character, or a word bound to numbers, which are in the first group.
+_BOUND = re.compile(
+    r"\\.|\[\[((?:[^\\\]]|\\.|\](?!\]))*)\]\]((?:[^\\\[]|\\.|\[(?!\[/))*)\[\[/\]\]", re.DOTALL
+)
+_WORD = re.compile(r"\w+['’]?|[^\w\s]+")
+_NUMBER = re.compile(r"t:w:(\d+)")
+# Signs before a word: unknown to the analysis, to the dictionary, to the generator.
+_FAILED = ("*", "@", "#")
+# How far a unit may be from where it is expected.
+_SLACK = 40
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A message with numbered units.
+
+    stream (str): What is sent on.
+    spans (dict[int, CharSpan]): Where each number's unit is in the text.
+    """
+
+    stream: str
+    spans: dict[int, CharSpan]
+
+
+@dataclass(frozen=True)
+class Read:
+    """A translation read from the stream.
+
+    text (str): The translated text.
+    links (list[Link]): One for each unit in each generated piece.
+    untranslated (list[CharSpan]): Source spans of units that were not translated.
+    numbers (set[int]): All numbers that came back.
+    """
+
+    text: str
+    links: list[Link]
+    untranslated: list[CharSpan]
+    numbers: set[int]
+
+
+def escape(text: str) -> str:
+    """Make plain text a message: what has a meaning in the format is escaped."""
+    # A tilde wakes the post-generator, escaped or not; outside of words it is left alone.
+    # Without something behind it, the analysis keeps the last word for itself.
+    return _ESCAPED.sub(r"\\\g<0>", text).replace("~", "[~]") + "[]"
+
+
+def unescape(text: str) -> str:
+    """Make text of the format plain."""
+    return _ESCAPE.sub(r"\1", text.replace("[~]", "~").replace("[]", ""))
+
+
+def number_units(stream: str, text: str, first: int) -> Numbered:
+    """Put a number before each unit of an analysed text.
+
+    stream (str): What the analysis gave.
+    text (str): The text that was analysed.
+    first (int): The first number.
+    RETURNS (Numbered): The stream to send on. A unit that cannot be found in the text has no
+        number.
+    """
+    parts = []
+    spans = {}
+    at = last = 0
+    number = first
+    escaped = -1
+    for match in _UNIT.finditer(stream):
+        if match[1] is None:
+            escaped = match.end()
+            continue
+        blank = stream[last : match.start()]
+        surface = unescape(match[1])
+        start = _find(text, surface, at, at + len(unescape(blank)))
+        parts.append(blank)
+        if start is not None and surface:
+            at = start + len(surface)
+            spans[number] = (start, at)
+            # Right behind an escaped character the programs do not see the number.
+            apart = "[]" if escaped == match.start() else ""
+            parts.append(f"{apart}[[t:w:{number}]]")
+            number += 1
+        parts.append(match[0])
+        last = match.end()
+    parts.append(stream[last:])
+    return Numbered("".join(parts), spans)
+
+
+def _find(text: str, surface: str, least: int, expected: int) -> int | None:
+    """Find a unit; analysis may insert blanks or leave some out, so the place is only about."""
+    if text.startswith(surface, expected):
+        return expected
+    found = text.find(surface, least, expected + len(surface) + _SLACK)
+    return None if found < 0 else found
+
+
+def read_translation(stream: str, spans: dict[int, CharSpan]) -> Read:
+    """Read a translation and its links.
+
+    stream (str): What the last program gave.
+    spans (dict[int, CharSpan]): Where the numbered units are in the source.
+    RETURNS (Read): The translation.
+    """
+    parts: list[str] = []
+    links: list[Link] = []
+    failed: list[CharSpan] = []
+    seen: set[int] = set()
+    length = last = 0
+
+    def add(piece: str) -> None:
+        nonlocal length
+        parts.append(piece)
+        length += len(piece)
+
+    for match in _BOUND.finditer(stream):
+        if match[1] is None:
+            continue
+        add(unescape(stream[last : match.start()]))
+        numbers = [int(number) for number in _NUMBER.findall(match[1])]
+        seen.update(numbers)
+        sources = [spans[number] for number in dict.fromkeys(numbers) if number in spans]
+        word = unescape(match[2])
+        if word.startswith(_FAILED) and len(word) > 1:
+            # What only the generator failed on is translated, but not inflected.
+            if not word.startswith("#"):
+                failed.extend(sources)
+            word = word[1:]
+        links.extend(_share(sources, word, length))
+        add(word)
+        last = match.end()
+    add(unescape(stream[last:]))
+    return Read("".join(parts), links, failed, seen)
+
+
+def _share(sources: list[CharSpan], piece: str, offset: int) -> list[Link]:
+    """Link the words of a piece to the units that were merged into it.
+
+    The programs merge an article or preposition with what follows it, so words and units are
+    counted from the end; what is left over belongs to the first.
+    """
+    words = [
+        (offset + match.start(), offset + match.end()) for match in _WORD.finditer(piece)
+    ]
+    if not sources or not words:
+        return []
+    alone = min(len(sources), len(words)) - 1
+    first = len(words) - alone - 1
+    hull = (words[0][0], words[first][1])
+    links = [Link(source, hull) for source in sources[: len(sources) - alone]]
+    if alone:
+        links.extend(Link(one, two) for one, two in zip(sources[-alone:], words[-alone:]))
+    return links

@@ -1,0 +1,231 @@
+"""Translation by an installed Apertium, directly or by way of a third language."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import ClintlError, Errors
+from ..links import compose
+from ..offsets import Normalised
+from ..protocol import Capabilities, CharSpan, Link, Translation, Translator
+from .modes import INSTALL, Modes
+from .processes import Chain, ChainError
+from .stream import Numbered, escape, number_units, read_translation
+
+Pair = tuple[str, str]
+_ENDS = (".", "!", "?", "…", ":", ";")
+
+
+@dataclass(frozen=True)
+class _Leg:
+    """One translation of a text: what it became, or why it did not."""
+
+    text: str = ""
+    links: tuple[Link, ...] = ()
+    untranslated: tuple[CharSpan, ...] = ()
+    error: str = ""
+
+
+class ApertiumTranslator(Translator):
+    """Translates by persistent programs, see `make_apertium_v1`."""
+
+    name = "spacy_clintl.ApertiumTranslator.v1"
+
+    def __init__(
+        self,
+        modes: str | Path | None = None,
+        pivots: Sequence[str] = ("ca", "es"),
+        timeout: float = 20.0,
+        batch_size: int = 32,
+    ):
+        if not timeout > 0:
+            raise ClintlError(
+                Errors.CL602.format(
+                    name=self.name, setting="timeout", value=timeout, expected="above 0"
+                )
+            )
+        self.modes = Modes(None if modes is None else Path(modes))
+        self.pivots = tuple(pivots)
+        self.timeout = timeout
+        self.batch_size = batch_size
+        self._chains: dict[Pair, tuple[Chain, Chain]] = {}
+
+    def capabilities(self) -> Capabilities:
+        """See `Translator.capabilities`; pairs are those installed, and those by a pivot."""
+        direct = self.modes.files
+        pairs = set(direct)
+        for pivot in self.pivots:
+            sources = [source for source, target in direct if target == pivot]
+            targets = [target for source, target in direct if source == pivot]
+            pairs.update((one, two) for one in sources for two in targets if one != two)
+        return Capabilities(gives_links=True, pairs=frozenset(pairs))
+
+    def version(self, source: str, target: str) -> str:
+        """Name the content of the dictionaries and rules in use."""
+        legs = self.path(source, target)
+        return " ".join(f"{one}-{two}:{self.modes.version(one, two)}" for one, two in legs)
+
+    def hint(self) -> str:
+        """Name the line that installs more."""
+        if self.modes.files:
+            return (
+                " More are installed by 'apt-get install apertium-XXX-YYY', with three-letter "
+                "codes of the languages."
+            )
+        return f" Apertium is not installed; this installs it: {INSTALL}"
+
+    def path(self, source: str, target: str) -> list[Pair]:
+        """Say by which translations a pair is done: one, or two by the first pivot that can.
+
+        source (str): The language of the text.
+        target (str): The language wanted.
+        RETURNS (list[tuple[str, str]]): Installed pairs; empty if there is no way.
+        """
+        files = self.modes.files
+        if (source, target) in files:
+            return [(source, target)]
+        for pivot in self.pivots:
+            if (source, pivot) in files and (pivot, target) in files:
+                return [(source, pivot), (pivot, target)]
+        return []
+
+    def _translate(self, texts: Sequence[str], source: str, target: str) -> list[Translation]:
+        normalised = [Normalised(text) for text in texts]
+        done = [
+            _Leg(one.text, (Link((0, len(one.text)), (0, len(one.text))),)) for one in normalised
+        ]
+        for number, pair in enumerate(self.path(source, target)):
+            legs = self._leg([leg.text for leg in done], pair)
+            # The first has nothing before it; by composing it would lose its words.
+            done = [
+                leg if not number else _joined(before, leg) for before, leg in zip(done, legs)
+            ]
+        return [_finished(leg, one) for leg, one in zip(done, normalised)]
+
+    def _leg(self, texts: Sequence[str], pair: Pair) -> list[_Leg]:
+        """Translate by one installed pair; texts are NFC, an empty one stays empty."""
+        analysis, rest = self._chain(pair)
+        messages = [escape(text if text.endswith(_ENDS) else f"{text}.") for text in texts]
+        analysed = _ask(analysis, messages)
+        numbered: list[Numbered] = []
+        count = 0
+        for text, answer in zip(texts, analysed):
+            if isinstance(answer, ChainError):
+                numbered.append(Numbered("", {}))
+            else:
+                # The full stop that was added belongs to no word of the text.
+                numbered.append(number_units(answer, f"{text}.", count))
+                count += len(numbered[-1].spans)
+        answers = _ask(rest, [one.stream for one in numbered])
+        legs = []
+        for text, before, one, answer in zip(texts, analysed, numbered, answers):
+            failed = next((a for a in (before, answer) if isinstance(a, ChainError)), None)
+            if failed is None:
+                legs.append(_read(text, one, str(answer)))
+            else:
+                legs.append(_Leg(error=str(failed)))
+        return legs
+
+    def _chain(self, pair: Pair) -> tuple[Chain, Chain]:
+        if pair not in self._chains:
+            stages = self.modes.stages(*pair)
+            self._chains[pair] = (
+                Chain(stages.analysis, self.timeout),
+                Chain(stages.rest, self.timeout),
+            )
+        return self._chains[pair]
+
+    def close(self) -> None:
+        """End the programs; they start again when there is text to translate."""
+        for chains in self._chains.values():
+            for chain in chains:
+                chain.stop()
+
+
+def make_apertium_v1(
+    modes: str | os.PathLike | None = None,
+    pivots: Sequence[str] = ("ca", "es"),
+    timeout: float = 20.0,
+    batch_size: int = 32,
+) -> ApertiumTranslator:
+    """Create the translator by Apertium (Forcada et al. 2011), which must be installed.
+
+    Its programs run for as long as the translator lives, a chain of them for each pair of
+    languages, and text goes to them as data only. Words are numbered after the analysis, and the
+    numbers come out with the translation (Apertium's word-bound blanks), so that links are exact;
+    words that it puts in by itself have none. A chain that dies or hangs is started anew, and each
+    text that had no answer is tried once more.
+
+    modes (str | PathLike | None): Folder of the .mode files; None: that of the installed program.
+    pivots (Sequence[str]): Languages by way of which to translate where there is no direct pair, in
+        the order of preference.
+    timeout (float): Seconds to wait for the translation of a text.
+    batch_size (int): How many texts are sent at once.
+    RETURNS (ApertiumTranslator): The translator.
+    RAISES (ClintlError): For a timeout of 0 or less.
+    """
+    return ApertiumTranslator(modes, pivots, timeout, batch_size)
+
+
+def _ask(chain: Chain, messages: Sequence[str]) -> list[str | ChainError]:
+    """Get an answer or an error for each message; what fails in company is tried again alone."""
+    wanted = [message for message in messages if message]
+    got: list[str | ChainError] = []
+    try:
+        got.extend(chain.ask(wanted))
+    except ChainError as error:
+        got.extend(error.answers)
+        for message in wanted[len(got) :]:
+            try:
+                got.extend(chain.ask([message]))
+            except ChainError as second:
+                got.append(second)
+    answers = iter(got)
+    return [next(answers) if message else "" for message in messages]
+
+
+def _read(text: str, numbered: Numbered, answer: str) -> _Leg:
+    if not text:
+        return _Leg()
+    read = read_translation(answer, numbered.spans)
+    if not read.numbers <= numbered.spans.keys():
+        return _Leg(error="the answer belongs to another text")
+    end = len(text)
+    made = read.text.strip()
+    shift = read.text.index(made) if made else 0
+    if not text.endswith(_ENDS):
+        made = made.removesuffix(".").rstrip()
+    if not made:
+        return _Leg(error="the answer is empty")
+    links = []
+    for (start, stop), (first, last) in read.links:
+        first, last = first - shift, min(last - shift, len(made))
+        if start < end and first < last:
+            links.append(Link((start, min(stop, end)), (first, last)))
+    untranslated = tuple(
+        (start, min(stop, end)) for start, stop in read.untranslated if start < end
+    )
+    return _Leg(made, tuple(links), untranslated)
+
+
+def _joined(first: _Leg, second: _Leg) -> _Leg:
+    if first.error or second.error:
+        return _Leg(error=first.error or second.error)
+    # What the second could not translate stands there in the middle language.
+    later = {
+        source
+        for source, middle in first.links
+        for start, end in second.untranslated
+        if middle[0] < end and start < middle[1]
+    }
+    untranslated = tuple(sorted({*first.untranslated, *later}))
+    return _Leg(second.text, tuple(compose(first.links, second.links)), untranslated)
+
+
+def _finished(leg: _Leg, text: Normalised) -> Translation:
+    if leg.error:
+        return Translation("", error=leg.error)
+    links = tuple(Link(text.original(source), target) for source, target in leg.links)
+    untranslated = tuple(text.original(span) for span in leg.untranslated)
+    return Translation(leg.text, links, untranslated)

@@ -1,0 +1,52 @@
+"""Unicode normalisation that remembers where each character came from."""
+
+import unicodedata
+
+from .protocol import CharSpan
+
+
+class Normalised:
+    """A text in Unicode's form C (NFC), with the way back to the offsets of the original.
+
+    text (str): The normalised text.
+    """
+
+    def __init__(self, original: str):
+        self.text = unicodedata.normalize("NFC", original)
+        self._starts: list[int] | None = None
+        if self.text == original:
+            return
+        self._starts, self._ends = [], []
+        made = []
+        for start, end in _clusters(original):
+            composed = unicodedata.normalize("NFC", original[start:end])
+            made.append(composed)
+            self._starts.extend([start] * len(composed))
+            self._ends.extend([end] * len(composed))
+        self.text = "".join(made)
+
+    def original(self, span: CharSpan) -> CharSpan:
+        """Give the original's offsets of a span of the normalised text, grown to whole characters.
+
+        span (CharSpan): Start and end in `text`; not empty.
+        RETURNS (CharSpan): Start and end in the original.
+        """
+        if self._starts is None:
+            return span
+        return self._starts[span[0]], self._ends[span[1] - 1]
+
+
+def _clusters(text: str) -> list[CharSpan]:
+    """Cut a text where normalising the parts is normalising the whole."""
+    borders = [0]
+    for at in range(1, len(text)):
+        char = text[at]
+        if char < "\u0300":
+            borders.append(at)
+        elif not unicodedata.combining(char):
+            pair = text[at - 1 : at + 1]
+            if unicodedata.normalize("NFC", pair) == "".join(
+                unicodedata.normalize("NFC", one) for one in pair
+            ):
+                borders.append(at)
+    return list(zip(borders, [*borders[1:], len(text)]))
