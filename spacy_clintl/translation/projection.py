@@ -5,7 +5,7 @@ A projector is a registered function (`spacy_misc`) that makes an object with th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ..data.records import Span as Entity
@@ -34,7 +34,7 @@ class Projected:
         'discontinuous': it is torn apart; the span is its largest part;
         'dropped': nothing stands for it, so there is no span;
         'collided': its span overlaps that of an entity it did not overlap in the source;
-        'untranslated': its words stand in the target as they were.
+        'untranslated': the span is found, and a word of it stands there as it was in the source.
     confidence (float): From 0 to 1.
     fragments (tuple[CharSpan, ...]): All parts of a discontinuous one, in order; else empty.
     """
@@ -86,3 +86,60 @@ class Projector:
         RETURNS (list[Projected]): One an entity, in their order.
         """
         raise NotImplementedError
+
+
+def mark_collisions(entities: Sequence[Entity], found: Sequence[Projected]) -> list[Projected]:
+    """Mark entities whose spans overlap in the target, though they did not in the source.
+
+    Of two that collide, the surer, then the longer, then the first keeps its status.
+
+    entities (Sequence[Entity]): The source's entities.
+    found (Sequence[Projected]): One an entity, in their order.
+    RETURNS (list[Projected]): The same, some with the status 'collided'.
+    """
+    order = sorted(
+        (n for n, one in enumerate(found) if one.start < one.end),
+        key=lambda n: (-found[n].confidence, found[n].start - found[n].end, n),
+    )
+    kept: list[int] = []
+    marked = list(found)
+    for n in order:
+        if any(
+            overlap((found[n].start, found[n].end), (found[k].start, found[k].end))
+            and not overlap(
+                (entities[n].start, entities[n].end), (entities[k].start, entities[k].end)
+            )
+            for k in kept
+        ):
+            marked[n] = replace(found[n], status=COLLIDED)
+        else:
+            kept.append(n)
+    return marked
+
+
+def mark_untranslated(
+    entities: Sequence[Entity], found: Sequence[Projected], untranslated: Sequence[CharSpan]
+) -> list[Projected]:
+    """Mark the kept and trimmed entities of which a word was not translated.
+
+    entities (Sequence[Entity]): The source's entities.
+    found (Sequence[Projected]): One an entity, in their order.
+    untranslated (Sequence[CharSpan]): Source words that were not translated.
+    RETURNS (list[Projected]): The same, some with the status 'untranslated'.
+    """
+    return [
+        replace(one, status=UNTRANSLATED)
+        if one.status in (KEPT, TRIMMED)
+        and any(
+            overlap(span, part)
+            for span in untranslated
+            for part in entity.fragments or ((entity.start, entity.end),)
+        )
+        else one
+        for entity, one in zip(entities, found)
+    ]
+
+
+def overlap(one: CharSpan, other: CharSpan) -> bool:
+    """RETURNS (bool): Whether two spans share a character."""
+    return one[0] < other[1] and other[0] < one[1]

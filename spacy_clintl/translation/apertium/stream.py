@@ -18,7 +18,7 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _BOUND = re.compile(
     r"\\.|\[\[((?:[^\\\]]|\\.|\](?!\]))*)\]\]((?:[^\\\[]|\\.|\[(?!\[/))*)\[\[/\]\]", re.DOTALL
 )
-_WORD = re.compile(r"\w+['’]?|[^\w\s]+")
+_WORD = re.compile(r"\w+['\u2019]?|[^\w\s]+")
 _NUMBER = re.compile(r"t:w:(\d+)")
 # Signs before a word: unknown to the analysis, to the dictionary, to the generator.
 _FAILED = ("*", "@", "#")
@@ -153,9 +153,7 @@ def _share(sources: list[CharSpan], piece: str, offset: int) -> list[Link]:
     The programs merge an article or preposition with what follows it, so words and units are
     counted from the end; what is left over belongs to the first.
     """
-    words = [
-        (offset + match.start(), offset + match.end()) for match in _WORD.finditer(piece)
-    ]
+    words = [(offset + match.start(), offset + match.end()) for match in _WORD.finditer(piece)]
     if not sources or not words:
         return []
     alone = min(len(sources), len(words)) - 1

@@ -98,9 +98,7 @@ class ApertiumTranslator(Translator):
         for number, pair in enumerate(self.path(source, target)):
             legs = self._leg([leg.text for leg in done], pair)
             # The first has nothing before it; by composing it would lose its words.
-            done = [
-                leg if not number else _joined(before, leg) for before, leg in zip(done, legs)
-            ]
+            done = [leg if not number else _joined(before, leg) for before, leg in zip(done, legs)]
         return [_finished(leg, one) for leg, one in zip(done, normalised)]
 
     def _leg(self, texts: Sequence[str], pair: Pair) -> list[_Leg]:
