@@ -528,6 +528,37 @@ class Errors(metaclass=ErrorsWithCodes):
         "pairs: {install}"
     )
     CL602 = "{name}: '{setting}' is {value!r}, but must be {expected}."
+    CL603 = "{path} is no dictionary of a known kind. These kinds are read: {kinds}."
+    CL604 = (
+        "{where}: a phrase and its translation were expected, divided by one tab in a .tsv file, "
+        'or as {{"source": …, "target": …}} in a .jsonl file.'
+    )
+    CL605 = (
+        "The cache {path} cannot be used: {reason}. Delete the file to begin anew, or name another."
+    )
+    CL606 = (
+        "The cache {path} is locked by another process for too long. Wait for it to end and give "
+        "the same command again, or name another file."
+    )
+    CL607 = (
+        "The cache {path} holds readable text, and shall keep hashes only. Name another file, or "
+        "delete this one."
+    )
+    CL608 = (
+        "spaCy has no blank pipeline for the language '{lang}', or a package that it needs is not "
+        "installed. Check --from and --to; 'xx' is for any language."
+    )
+    CL609 = "The lexicon translator needs a dictionary. Name one with --lexicon FILE.tsv."
+    CL610 = (
+        "'{name}' is a registered function, but makes no {kind}: it must give an object of a "
+        "subclass of spacy_clintl's own."
+    )
+    CL611 = (
+        "{projector} cannot be used with {name}, which {thing}. Choose another --projector, or "
+        "leave it out."
+    )
+    CL612 = "{path} cannot be used as a config: {reason}"
+    CL613 = "There is no {kind} '{name}'. Known: {known}."
 
 
 class Warnings(metaclass=ErrorsWithCodes):

@@ -82,6 +82,9 @@ class MarkerProjector(Projector):
             if len(marks) != 2:
                 continue
             (one, start), (other, end) = marks
+            inside = clean[start:end]
+            end -= len(inside) - len(inside.rstrip())
+            start += len(inside) - len(inside.lstrip())
             # A slash may be lost; two marks of one number still say from where to where.
             if start < end and not (one and not other):
                 links.append(Link(spans[number], (start, end)))
@@ -115,12 +118,12 @@ class MarkerProjector(Projector):
 
 
 def make_markers_v1() -> MarkerProjector:
-    """Create the projector by marks, for translators that keep them (Chen et al. 2023, EasyProject).
+    """Create the projector by marks, for translators that keep them.
 
-    Entities are marked as `[1]…[/1]`, translated, and read back with tolerance for added spaces,
-    other brackets and lost slashes. The marks are part of what is translated, so that they may
-    change the translation and are paid for. An entity whose marks do not both come back, in order,
-    is 'dropped'.
+    After EasyProject (Chen et al. 2023, section 3), with numbers in the marks. Entities are marked
+    as `[1]…[/1]`, translated, and read back with tolerance for added spaces, other brackets and
+    lost slashes. The marks are part of what is translated, so that they may change the translation
+    and are paid for. An entity whose marks do not both come back, in order, is 'dropped'.
 
     RETURNS (MarkerProjector): The projector.
     """

@@ -1,0 +1,228 @@
+"""Dictionary translation: longest match first, exact links, no dependency."""
+
+import gzip
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from ..errors import ClintlError, Errors
+from .protocol import Capabilities, CharSpan, Link, Translation, Translator
+
+# A number with its points, a word with its combining marks and elision, or one other sign.
+_TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_](?:[^\W\d_]|[\u0300-\u036f])*['\u2019]?|\S")
+# What stands for a number in a dictionary, and in folded text, where it is no sign of its own.
+_SLOT = "#"
+_NUMBER = "<number>"
+KINDS = (".tsv", ".jsonl")
+
+# Folded words of a source phrase, to the phrases that fold to them and their translations.
+Entries = dict[tuple[str, ...], list[tuple[str, str]]]
+
+
+class Lexicon:
+    """The phrases of one language pair.
+
+    phrases (Mapping[str, str]): Source phrase to target phrase.
+    """
+
+    def __init__(self, phrases: Mapping[str, str]):
+        self.entries: Entries = {}
+        for source, target in phrases.items():
+            tokens = _TOKEN.findall(source)
+            key = tuple(_NUMBER if token == _SLOT else _folded(token) for token in tokens)
+            self.entries.setdefault(key, []).append((source, target))
+        self.longest = max(map(len, self.entries), default=0)
+        digest = hashlib.sha256()
+        for pair in sorted(phrases.items()):
+            digest.update("\t".join(pair).encode() + b"\n")
+        self.version = digest.hexdigest()[:12]
+
+    def longest_match(
+        self, folded: Sequence[str], tokens: Sequence[str], at: int
+    ) -> tuple[int, str] | None:
+        """Find the longest phrase that begins at a token.
+
+        folded (Sequence[str]): The tokens, folded.
+        tokens (Sequence[str]): The tokens as they stand in the text.
+        at (int): Where to begin.
+        RETURNS (tuple[int, str] | None): How many tokens it has, and its translation. Of phrases
+            that differ in case or accents only, the one written most like the text.
+        """
+        for length in range(min(self.longest, len(folded) - at), 0, -1):
+            found = self.entries.get(tuple(folded[at : at + length]))
+            if found:
+                text = " ".join(tokens[at : at + length])
+                return length, max(found, key=lambda pair: _likeness(pair[0], text))[1]
+        return None
+
+
+class LexiconTranslator(Translator):
+    """Translates by dictionaries, see `make_lexicon_v1`."""
+
+    name = "spacy_clintl.LexiconTranslator.v1"
+
+    def __init__(self, lexicons: Mapping[tuple[str, str], Lexicon]):
+        self.lexicons = dict(lexicons)
+
+    def capabilities(self) -> Capabilities:
+        """See `Translator.capabilities`."""
+        return Capabilities(gives_links=True, keeps_markers=True, pairs=frozenset(self.lexicons))
+
+    def version(self, source: str, target: str) -> str:
+        """Name the dictionary's content."""
+        return self.lexicons[source, target].version
+
+    def hint(self) -> str:
+        """Say where more pairs come from."""
+        return " Name a dictionary for it under 'paths'."
+
+    def _translate(self, texts: Sequence[str], source: str, target: str) -> list[Translation]:
+        lexicon = self.lexicons[source, target]
+        return [_translated(text, lexicon) for text in texts]
+
+
+def make_lexicon_v1(paths: Mapping[str, str | Path]) -> LexiconTranslator:
+    """Create the translator by dictionaries: longest match first, word order as in the source.
+
+    A dictionary has a phrase a line, source and target divided by a tab (.tsv), or as
+    `{"source": …, "target": …}` (.jsonl), either also gzipped; lines that begin with `# ` are
+    remarks in a .tsv. `#` in a phrase stands for any number, which is copied. An empty target
+    leaves the phrase out. Case and accents need not match, but a phrase that has those of the text
+    comes first; words in capitals are translated in capitals. Numbers and signs are copied; words
+    that are not in the dictionary are kept and listed as untranslated.
+
+    paths (Mapping[str, str | Path]): The dictionary of each language pair, such as
+        `{"es-en": "es-en.tsv"}`.
+    RETURNS (LexiconTranslator): The translator.
+    RAISES (ClintlError): A file is not there or cannot be used; a pair is not named so.
+    """
+    lexicons = {}
+    for pair, path in paths.items():
+        source, dash, target = pair.partition("-")
+        if not (source and dash and target):
+            raise ClintlError(
+                Errors.CL602.format(
+                    name=LexiconTranslator.name,
+                    setting="paths",
+                    value=pair,
+                    expected="a table with keys such as es-en",
+                )
+            )
+        lexicons[source, target] = Lexicon(dict(read_phrases(Path(path))))
+    return LexiconTranslator(lexicons)
+
+
+def read_phrases(path: Path) -> Iterator[tuple[str, str]]:
+    """Read a dictionary.
+
+    path (Path): A .tsv or .jsonl file, or one gzipped.
+    YIELDS (tuple[str, str]): Source phrase and target phrase; the target may be empty.
+    RAISES (ClintlError): The file is not there or of another kind, or a line cannot be used.
+    """
+    name = path.name.lower().removesuffix(".gz")
+    kind = next((kind for kind in KINDS if name.endswith(kind)), None)
+    if not path.is_file():
+        raise ClintlError(Errors.CL100.format(path=path))
+    if kind is None:
+        raise ClintlError(Errors.CL603.format(path=path, kinds=", ".join(KINDS)))
+    opened = gzip.open if path.name.lower().endswith(".gz") else open
+    try:
+        with opened(path, "rt", encoding="utf-8-sig", newline="\n") as file:
+            for number, line in enumerate(file, 1):
+                line = line.rstrip("\r\n")
+                if not line.strip() or (kind == ".tsv" and line.startswith("# ")):
+                    continue
+                pair = _row(line) if kind == ".tsv" else _record(line)
+                if pair is None or not _TOKEN.search(pair[0]):
+                    where = f"{path}, line {number}"
+                    raise ClintlError(Errors.CL604.format(where=where))
+                yield unicodedata.normalize("NFC", pair[0]), pair[1].strip()
+    except (OSError, EOFError, UnicodeError) as error:
+        reason = type(error).__name__
+        raise ClintlError(Errors.CL136.format(path=path, reason=reason)) from error
+
+
+def _row(line: str) -> tuple[str, str] | None:
+    columns = line.split("\t")
+    return (columns[0], columns[1]) if len(columns) == 2 else None
+
+
+def _record(line: str) -> tuple[str, str] | None:
+    try:
+        record = json.loads(line)
+        pair = (record["source"], record["target"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return pair if isinstance(pair[0], str) and isinstance(pair[1], str) else None
+
+
+def _translated(text: str, lexicon: Lexicon) -> Translation:
+    matches = list(_TOKEN.finditer(text))
+    tokens = [match[0] for match in matches]
+    folded = [_folded(token) for token in tokens]
+    parts: list[str] = []
+    links: list[Link] = []
+    untranslated: list[CharSpan] = []
+    length = last = at = 0
+    while at < len(tokens):
+        found = lexicon.longest_match(folded, tokens, at)
+        count, target = found or (1, tokens[at])
+        span = (matches[at].start(), matches[at + count - 1].end())
+        if found:
+            target = _cased(_filled(target, tokens[at : at + count]), text[slice(*span)])
+        elif tokens[at][0].isalpha():
+            untranslated.append(span)
+        gap = text[last : span[0]]
+        if target:
+            before = parts[-1][-1:] if parts else ""
+            if not gap and at and not _joins(text[last - 1], before, target[0]):
+                gap = " "
+            parts.append(gap + target)
+            length += len(gap)
+            links.append(Link(span, (length, length + len(target))))
+            length += len(target)
+        elif len(gap) > 1 or not gap.isspace():
+            # The blank before what is left out goes with it.
+            parts.append(gap)
+            length += len(gap)
+        last, at = span[1], at + count
+    return Translation("".join(parts), tuple(links), tuple(untranslated))
+
+
+def _joins(source: str, before: str, after: str) -> bool:
+    """Say whether two pieces may stand side by side: not where two words would become one."""
+    return not (before.isalnum() and after.isalnum() and not source.isdigit())
+
+
+def _folded(token: str) -> str:
+    if token[0].isdigit():
+        return _NUMBER
+    plain = unicodedata.normalize("NFKD", token.replace("\u2019", "'")).casefold()
+    return "".join(char for char in plain if not unicodedata.combining(char))
+
+
+def _likeness(phrase: str, text: str) -> tuple[bool, bool]:
+    one = " ".join(_TOKEN.findall(phrase))
+    other = unicodedata.normalize("NFC", text)
+    return one == other, one.casefold() == other.casefold()
+
+
+def _filled(target: str, tokens: Sequence[str]) -> str:
+    """Put the numbers of the text into the translation, in order."""
+    for token in tokens:
+        if token[0].isdigit():
+            target = target.replace(_SLOT, token, 1)
+    return target
+
+
+def _cased(target: str, source: str) -> str:
+    letters = [char for char in source if char.isalpha()]
+    # Two letters in capitals are as likely an abbreviation as a shouted word.
+    if len(letters) > 3 and all(char.isupper() for char in letters):
+        return target.upper()
+    if letters and letters[0].isupper() and target[:1].islower():
+        return target[:1].upper() + target[1:]
+    return target

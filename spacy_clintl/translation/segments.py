@@ -1,0 +1,102 @@
+"""Cutting texts into segments to translate: at sentences and lines, never inside an entity."""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.util import get_lang_class
+
+from ..errors import ClintlError, Errors
+from ..pairs import SEPARATOR
+from .projection import overlap
+from .protocol import CharSpan
+
+# Longer ones are cut at a blank: backends have limits, and none needs so much context.
+LONGEST = 1000
+_LINES = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028]+")
+
+
+def blank_pipeline(lang: str) -> Language:
+    """Give the blank pipeline of a language, with a sentence splitter.
+
+    lang (str): The language's code.
+    RETURNS (Language): The pipeline.
+    RAISES (ClintlError): spaCy has none, or it needs a package that is not installed.
+    """
+    try:
+        nlp = get_lang_class(lang.split("-")[0].lower())()
+    except ImportError as error:
+        raise ClintlError(Errors.CL608.format(lang=lang)) from error
+    nlp.add_pipe("sentencizer")
+    return nlp
+
+
+def sentence_starts(doc: Doc) -> list[int]:
+    """List where sentences begin: as annotated, else by the language's final punctuation.
+
+    doc (Doc): The document.
+    RETURNS (list[int]): Character offsets.
+    """
+    if not doc.has_annotation("SENT_START"):
+        doc = _sentencizer(doc.lang_ or "xx")(doc.copy())
+    return [sent.start_char for sent in doc.sents]
+
+
+def cut(
+    text: str,
+    starts: Sequence[int],
+    protected: Sequence[CharSpan],
+    longest: int = LONGEST,
+) -> list[CharSpan]:
+    """Cut a text into segments.
+
+    text (str): The text.
+    starts (Sequence[int]): Where sentences begin.
+    protected (Sequence[CharSpan]): Entities, inside of which is not cut. Only the character that
+        divides the two sides of a pair is always cut at.
+    longest (int): Characters of a segment, unless an entity is longer.
+    RETURNS (list[CharSpan]): Spans without white space around them, in order; all else of the text
+        is white space.
+    """
+    wanted = {*starts, *(match.end() for match in _LINES.finditer(text))}
+    borders = [at for at in sorted(wanted) if not _inside(at, protected)]
+    sides = [n for n, char in enumerate(text) if char == SEPARATOR]
+    borders = sorted({0, len(text), *borders, *sides, *(n + 1 for n in sides)})
+    spans = []
+    for start, end in zip(borders, borders[1:]):
+        for first, last in _shortened(text, start, end, protected, longest):
+            piece = text[first:last]
+            if piece.strip():
+                left = len(piece) - len(piece.lstrip())
+                spans.append((first + left, first + len(piece.rstrip())))
+    return spans
+
+
+def _inside(at: int, protected: Sequence[CharSpan]) -> bool:
+    return any(start < at < end for start, end in protected)
+
+
+def _shortened(
+    text: str, start: int, end: int, protected: Sequence[CharSpan], longest: int
+) -> list[CharSpan]:
+    near = [span for span in protected if overlap(span, (start, end))]
+    pieces = []
+    while end - start > longest:
+        limit = start + longest
+        blanks = [n for n in range(start + 1, limit + 1) if text[n].isspace()]
+        places = [n for n in blanks if not _inside(n, near)]
+        if places:
+            at = places[-1]
+        else:
+            # No blank: cut where it must be, though not in an entity; a longer entity stays whole.
+            at = next((n for n in range(limit, end) if not _inside(n, near)), end)
+        pieces.append((start, at))
+        start = at
+    return [*pieces, (start, end)]
+
+
+@lru_cache(maxsize=8)
+def _sentencizer(lang: str) -> Language:
+    return blank_pipeline(lang).get_pipe("sentencizer")  # type: ignore[return-value]
