@@ -559,6 +559,11 @@ class Errors(metaclass=ErrorsWithCodes):
     )
     CL612 = "{path} cannot be used as a config: {reason}"
     CL613 = "There is no {kind} '{name}'. Known: {known}."
+    CL614 = (
+        "{n} of {total} segments could not be translated: {reasons}. {path} was not written. Give "
+        "the same command again to try them once more (with --cache, nothing else is translated "
+        "again), or leave their documents out with --drop-failed."
+    )
 
 
 class Warnings(metaclass=ErrorsWithCodes):

@@ -15,6 +15,7 @@ from . import (  # noqa: F401
     corpus,
     evaluate,
     experiment,
+    translate,
     verify,
 )
 from ._app import app, show_own_errors

@@ -115,7 +115,7 @@ class Cache:
                         self._key(text, pair, fingerprint),
                         "-".join(pair),
                         fingerprint,
-                        None if self.hashes_only else text,
+                        None if self.hashes_only else _storable(text),
                         nonce,
                         self._ciphered(_packed(translation), nonce, text),
                     )
@@ -208,6 +208,10 @@ def _make_private(path: Path) -> None:
     except FileExistsError:
         if path.stat().st_mode & 0o077:
             path.chmod(0o600)
+
+
+def _storable(text: str) -> str:
+    return text.encode("utf-8", errors="replace").decode("utf-8")
 
 
 def _packed(translation: Translation) -> bytes:

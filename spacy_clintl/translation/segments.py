@@ -1,5 +1,6 @@
 """Cutting texts into segments to translate: at sentences and lines, never inside an entity."""
 
+import itertools
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -65,7 +66,7 @@ def cut(
     sides = [n for n, char in enumerate(text) if char == SEPARATOR]
     borders = sorted({0, len(text), *borders, *sides, *(n + 1 for n in sides)})
     spans = []
-    for start, end in zip(borders, borders[1:]):
+    for start, end in itertools.pairwise(borders):
         for first, last in _shortened(text, start, end, protected, longest):
             piece = text[first:last]
             if piece.strip():

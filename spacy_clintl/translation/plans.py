@@ -1,0 +1,196 @@
+"""A document on its way through translation: cut up, and put together again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from ..data.docs import to_doc, to_record
+from ..data.records import ConversionCounts, Record
+from ..data.records import Span as Entity
+from .projection import COLLIDED, DISCONTINUOUS, DROPPED, Projected
+from .protocol import CharSpan, Translation
+from .segments import cut, sentence_starts
+
+# Why the tokens of a segment are not annotated for entities in the result.
+LOST = "entity without a place"
+UNSURE = "confidence"
+RATIO = "length ratio"
+# Shorter segments vary in length too much to be judged by it.
+RATIO_FROM = 20
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which segments are not to be learned from as translated.
+
+    min_confidence (float): Least confidence of each entity of a segment.
+    length_ratio (tuple[float, float] | None): Least and greatest length of the target in lengths
+        of the source, in characters, for sources of 20 characters or more.
+    """
+
+    min_confidence: float = 0.0
+    length_ratio: tuple[float, float] | None = None
+
+    def masks(self, source: str, target: str, found: Sequence[Projected]) -> str:
+        """Say why a segment's tokens shall have no annotation for entities, or nothing.
+
+        source (str): The segment's text.
+        target (str): Its translation.
+        found (Sequence[Projected]): Its entities.
+        RETURNS (str): The reason, or an empty text.
+        """
+        if any(one.status in (DROPPED, COLLIDED) for one in found):
+            # It may stand anywhere; to call all of the segment's tokens 'outside' would be a guess.
+            return LOST
+        if any(one.confidence < self.min_confidence for one in found):
+            return UNSURE
+        if self.length_ratio and len(source) >= RATIO_FROM:
+            least, greatest = self.length_ratio
+            if not least <= len(target) / len(source) <= greatest:
+                return RATIO
+        return ""
+
+
+@dataclass
+class Piece:
+    """A segment of a document.
+
+    span (CharSpan): Where it is in the source text.
+    text (str): Its text.
+    entities (list[Entity]): Its entities, offsets from its start.
+    """
+
+    span: CharSpan
+    text: str
+    entities: list[Entity] = field(default_factory=list)
+
+
+@dataclass
+class Plan:
+    """A document and its segments.
+
+    record (Record): The document.
+    pieces (list[Piece]): Its segments; all of the text between them is white space.
+    astray (list[Entity]): Entities that lie in no segment, as of a pair across both sides.
+    """
+
+    record: Record
+    pieces: list[Piece]
+    astray: list[Entity] = field(default_factory=list)
+
+
+def plan_document(doc: Doc) -> Plan:
+    """Cut a document into segments; its entities go with them.
+
+    doc (Doc): The document, with the vocabulary of its language.
+    RETURNS (Plan): What to translate.
+    """
+    record = to_record(doc)
+    entities = record.spans or []
+    protected = [(one.start, one.end) for one in entities]
+    starts = sentence_starts(doc) if len(doc) else []
+    spans = cut(record.text, starts, protected)
+    plan = Plan(record, [Piece(span, record.text[slice(*span)]) for span in spans])
+    for entity in entities:
+        piece = next(
+            (
+                piece
+                for piece in plan.pieces
+                if piece.span[0] <= entity.start and entity.end <= piece.span[1]
+            ),
+            None,
+        )
+        if piece is None:
+            plan.astray.append(entity)
+        else:
+            piece.entities.append(_moved(entity, -piece.span[0]))
+    return plan
+
+
+def put_together(
+    plan: Plan,
+    translations: Sequence[Translation],
+    found: Sequence[Sequence[Projected]],
+    masked: Sequence[bool],
+    nlp: Language,
+) -> Doc:
+    """Make the translated document.
+
+    Its categories, id and meta are those of the source. `doc.user_data["translation"]` says what
+    became of each entity.
+
+    plan (Plan): The document.
+    translations (Sequence[Translation]): Of its segments, none with an error.
+    found (Sequence[Sequence[Projected]]): The entities of each segment.
+    masked (Sequence[bool]): Whether the tokens of a segment are not annotated for entities.
+    nlp (Language): The blank pipeline of the target language.
+    RETURNS (Doc): The document.
+    """
+    parts: list[str] = []
+    spans: list[Entity] = []
+    missing: list[CharSpan] = []
+    told: list[dict] = []
+    length = last = 0
+    for piece, made, ones, hidden in zip(plan.pieces, translations, found, masked):
+        gap = plan.record.text[last : piece.span[0]]
+        parts.extend((gap, made.text))
+        start = length + len(gap)
+        length = start + len(made.text)
+        last = piece.span[1]
+        if hidden:
+            missing.append((start, length))
+        for entity, one in zip(piece.entities, ones):
+            told.append(_told(one, start))
+            if one.status == DROPPED or hidden:
+                continue
+            spans.append(
+                replace(entity, start=start + one.start, end=start + one.end, fragments=())
+            )
+            if one.status == DISCONTINUOUS:
+                missing.extend((start + a, start + b) for a, b in one.fragments)
+    parts.append(plan.record.text[last:])
+    told.extend(_told(Projected(one.label, 0, 0, DROPPED, 0.0), 0) for one in plan.astray)
+    record = Record(
+        text="".join(parts),
+        cats=plan.record.cats,
+        spans=None if plan.record.spans is None else spans,
+        meta=plan.record.meta,
+        id=plan.record.id,
+    )
+    doc = to_doc(record, nlp, ConversionCounts())
+    if record.spans is not None and missing:
+        _mask(doc, missing)
+    first = translations[0] if translations else Translation("")
+    doc.user_data["translation"] = {
+        "backend": first.backend,
+        "version": first.version,
+        "entities": told,
+    }
+    return doc
+
+
+def _mask(doc: Doc, missing: Sequence[CharSpan]) -> None:
+    """Say of tokens, other than those of entities, that nobody knows whether they are entities."""
+    taken = {token.i for ent in doc.ents for token in ent}
+    free = []
+    for start, end in missing:
+        span = doc.char_span(start, end, alignment_mode="expand")
+        free.extend(doc[i : i + 1] for i in range(span.start, span.end) if i not in taken)
+    free = list({span.start: span for span in free}.values())
+    doc.set_ents(list(doc.ents), missing=free, default="outside")
+
+
+def _told(one: Projected, offset: int) -> dict:
+    data: dict = {"label": one.label, "status": one.status, "confidence": one.confidence}
+    if one.status != DROPPED:
+        data["start"], data["end"] = one.start + offset, one.end + offset
+        if one.fragments:
+            data["fragments"] = [[a + offset, b + offset] for a, b in one.fragments]
+    return data
+
+
+def _moved(entity: Entity, by: int) -> Entity:
+    fragments = tuple((start + by, end + by) for start, end in entity.fragments)
+    return replace(entity, start=entity.start + by, end=entity.end + by, fragments=fragments)
