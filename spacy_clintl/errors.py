@@ -564,6 +564,33 @@ class Errors(metaclass=ErrorsWithCodes):
         "the same command again to try them once more (with --cache, nothing else is translated "
         "again), or leave their documents out with --drop-failed."
     )
+    # translation models and services
+    CL620 = (
+        "The model in {path} does not know the language '{lang}'. Give its own code of it under "
+        "'languages', or choose another model."
+    )
+    CL621 = "The folder {path} cannot be used as a translation model: {reason}"
+    CL622 = (
+        "The tokenizer in {path} needs a library that is not installed. Install it with: "
+        "pip install 'spacy-clintl[sentencepiece]'"
+    )
+    CL630 = (
+        "{name} sends text to another machine, which needs 'allow_remote = true' in its block "
+        "[translator]. Nothing was sent."
+    )
+    CL631 = (
+        "Google Cloud Translation cannot be used: {reason}. Check project, location, rights, "
+        "model and the two languages."
+    )
+    CL632 = (
+        "Google Cloud Translation needs an access token. Install its library with "
+        "pip install 'spacy-clintl[google]', or put a token into the environment variable "
+        "{variable}."
+    )
+    CL633 = (
+        "Google Cloud Translation gave no access token ({reason}). Set application default "
+        "credentials up with: gcloud auth application-default login"
+    )
 
 
 class Warnings(metaclass=ErrorsWithCodes):

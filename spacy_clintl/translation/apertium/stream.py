@@ -20,6 +20,7 @@ _BOUND = re.compile(
 )
 _WORD = re.compile(r"\w+['\u2019]?|[^\w\s]+")
 _NUMBER = re.compile(r"t:w:(\d+)")
+_END = "[][\n]"
 # Signs before a word: unknown to the analysis, to the dictionary, to the generator.
 _FAILED = ("*", "@", "#")
 # How far a unit may be from where it is expected.
@@ -57,13 +58,14 @@ class Read:
 def escape(text: str) -> str:
     """Make plain text a message: what has a meaning in the format is escaped."""
     # A tilde wakes the post-generator, escaped or not; outside of words it is left alone.
-    # Without something behind it, the analysis keeps the last word for itself.
-    return _ESCAPED.sub(r"\\\g<0>", text).replace("~", "[~]") + "[]"
+    # What is put behind it is what Apertium's own text filter puts there: without it, the analysis
+    # keeps the last word for itself.
+    return _ESCAPED.sub(r"\\\g<0>", text).replace("~", "[~]") + _END
 
 
 def unescape(text: str) -> str:
     """Make text of the format plain."""
-    return _ESCAPE.sub(r"\1", text.replace("[~]", "~").replace("[]", ""))
+    return _ESCAPE.sub(r"\1", text.replace("[~]", "~").replace("[\n]", "").replace("[]", ""))
 
 
 def number_units(stream: str, text: str, first: int) -> Numbered:
