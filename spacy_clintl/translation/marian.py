@@ -78,7 +78,7 @@ class MarianTranslator(Translator):
         self.keeps_markers = keeps_markers
 
     def capabilities(self) -> Capabilities:
-        """See `Translator.capabilities`; a model of one pair says which in its tokenizer's files."""
+        """See `Translator.capabilities`; the pair of a model that has one is in its files."""
         pair = self.pair or self._own_pair
         pairs = frozenset([pair]) if pair else None
         return Capabilities(keeps_markers=self.keeps_markers, pairs=pairs)

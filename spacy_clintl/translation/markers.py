@@ -58,24 +58,24 @@ class MarkerProjector(Projector):
             what its marks enclose. A mark that is missing, doubled or turned around gives none.
         """
         spans = _numbered(text, entities)
+        matches = [match for match in _MARK.finditer(marked) if int(match["number"]) in spans]
+        numbers = [int(match["number"]) for match in matches]
         found: dict[int, list[tuple[bool, int]]] = {}
         parts: list[str] = []
         length = last = 0
-        for match in _MARK.finditer(marked):
-            number = int(match["number"])
-            if number not in spans:
-                continue
-            closes = bool(match["slash"])
+        for match, number in zip(matches, numbers):
+            # A slash may be lost or turned: of two marks the first opens, the second closes.
+            closes = number in found if numbers.count(number) > 1 else bool(match["slash"])
             piece = marked[last : match.start()]
             last = match.end()
+            # White space inside of marks is the translator's.
             if closes:
                 piece = piece.rstrip(" ")
             elif marked[last : last + 1] == " ":
-                # White space inside of a mark is the translator's.
                 last += 1
             parts.append(piece)
             length += len(piece)
-            found.setdefault(number, []).append((closes, length))
+            found.setdefault(number, []).append((bool(match["slash"]), length))
         clean = "".join([*parts, marked[last:]])
         links = []
         for number, marks in found.items():
@@ -85,7 +85,6 @@ class MarkerProjector(Projector):
             inside = clean[start:end]
             end -= len(inside) - len(inside.rstrip())
             start += len(inside) - len(inside.lstrip())
-            # A slash may be lost; two marks of one number still say from where to where.
             if start < end and not (one and not other):
                 links.append(Link(spans[number], (start, end)))
         return clean, tuple(links)

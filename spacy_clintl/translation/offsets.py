@@ -44,9 +44,9 @@ def _clusters(text: str) -> list[CharSpan]:
         if char < "\u0300":
             borders.append(at)
         elif not unicodedata.combining(char):
-            pair = text[at - 1 : at + 1]
-            if unicodedata.normalize("NFC", pair) == "".join(
-                unicodedata.normalize("NFC", one) for one in pair
-            ):
+            # Vowels and final consonants of Korean compose, though they are no combining marks.
+            before = text[borders[-1] : at]
+            parts = unicodedata.normalize("NFC", before) + unicodedata.normalize("NFC", char)
+            if unicodedata.normalize("NFC", before + char) == parts:
                 borders.append(at)
     return list(zip(borders, [*borders[1:], len(text)]))

@@ -60,8 +60,15 @@ class ProvenanceProjector(Projector):
         start, end = max(telling, key=lambda run: (run[1] - run[0], -run[0]))
         fragments = tuple(telling) if len(telling) > 1 else ()
         start, end, cut = self._trimmed(source_text, target_text, parts, (start, end))
-        covered = self._covered(source_text, parts, own)
+        telling_words = self._telling_words(source_text, parts)
+        linked = [
+            word for word in telling_words if _overlap_any(word, [link.source for link in own])
+        ]
+        covered = len(linked) / len(telling_words) if telling_words else 1.0
         exact = _exactness(source_text, parts, own)
+        if covered < 1 and not fragments:
+            left = len(telling_words) - len(linked)
+            start, end = self._grown(target_text, (start, end), links, left)
         if fragments:
             status = DISCONTINUOUS
             held = sum(b - a for a, b in telling)
@@ -99,19 +106,32 @@ class ProvenanceProjector(Projector):
         cut = first > 0 or last < len(words) - 1
         return words[first][1], words[last][2], cut
 
-    def _covered(self, text: str, parts: Sequence[CharSpan], own: Sequence[Link]) -> float:
-        """RETURNS (float): The share of the entity's words that have a link."""
+    def _telling_words(self, text: str, parts: Sequence[CharSpan]) -> list[CharSpan]:
+        """List the words of an entity that carry meaning; all, if there are none."""
         words = [
             (match[0], (a + match.start(), a + match.end()))
             for a, b in parts
             for match in WORD.finditer(text[a:b])
         ]
-        telling = [word for word in words if not carries_nothing(word[0], self._source_words)]
-        counted = telling or words
-        if not counted:
-            return 1.0
-        linked = [word for word in counted if any(overlap(link.source, word[1]) for link in own)]
-        return len(linked) / len(counted)
+        telling = [span for word, span in words if not carries_nothing(word, self._source_words)]
+        return telling or [span for _, span in words]
+
+    def _grown(self, text: str, span: CharSpan, links: Sequence[Link], most: int) -> CharSpan:
+        """Take words beside the span that stand for nothing else: those of the entity's that are
+        left over are likely to have become these."""
+        taken = [link.target for link in links]
+        words = [(match[0], match.span()) for match in WORD.finditer(text)]
+        start, end = span
+        behind = [word for word in words if word[1][0] >= end]
+        before = [word for word in reversed(words) if word[1][1] <= start]
+        for side in (behind, before):
+            for word, place in side:
+                free = not _overlap_any(place, taken)
+                if most < 1 or not free or carries_nothing(word, self._target_words):
+                    break
+                start, end = min(start, place[0]), max(end, place[1])
+                most -= 1
+        return start, end
 
 
 def make_provenance_v1() -> ProvenanceProjector:
@@ -121,7 +141,8 @@ def make_provenance_v1() -> ProvenanceProjector:
     linked to something else lies in between, the entity is torn apart: of its parts those of
     function words only are left out ('trimmed'); if several are left, the largest is the span
     ('discontinuous'). Function words at an edge that only came along, as the entity has none at its
-    own edges, are cut off ('trimmed'). An entity without any link is 'dropped'.
+    own edges, are cut off ('trimmed'). Where a word of the entity has no link, a word beside the
+    span that has none either is taken in ('trimmed'). An entity without any link is 'dropped'.
 
     The confidence is the share of the entity's words that have a link, times the share of the
     linked source that is the entity's own; of a torn one, times the share of its largest part.

@@ -1,0 +1,113 @@
+import gzip
+
+import pytest
+
+from spacy_clintl.errors import ClintlError
+from spacy_clintl.translation.lexicon import Lexicon, LexiconTranslator, make_lexicon_v1
+from spacy_clintl.translation.protocol import Segment
+
+PHRASES = {
+    "fiebre": "fever",
+    "fiebre alta": "high fever",
+    "desde hace # días": "for # days",
+    "c/#h": "q#h",
+    "no": "no",
+    "se": "",
+    "motivo de consulta": "chief complaint",
+    "dolor torácico": "chest pain",
+    "como": "as",
+    "cómo": "how",
+    "d'": "of",
+    "état": "state",
+    "TEP": "PE",
+}
+
+
+def translate(text, phrases=None):
+    translator = LexiconTranslator({("es", "en"): Lexicon(phrases or PHRASES)})
+    return next(translator.translate([Segment(text)], "es", "en"))
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("fiebre", "fever"),
+        ("Fiebre  alta.", "High fever."),
+        ("fiebre desde hace 12 días", "fever for 12 days"),
+        ("no se fiebre", "no fever"),
+        ("c/24h", "q24h"),
+        ("MOTIVO DE CONSULTA: dolor toracico", "CHIEF COMPLAINT: chest pain"),
+        ("como fiebre", "as fever"),
+        ("cómo fiebre", "how fever"),
+        ("Cómo", "How"),
+        ("TEP", "PE"),
+        ("d'état", "of state"),
+        ("2,5 mg # 3", "2,5 mg # 3"),
+        ("do\u0301lor tora\u0301cico", "chest pain"),
+        ("😀 \u05e9\u05dc fiebre\u00a0alta", "😀 \u05e9\u05dc high fever"),
+    ],
+)
+def test_longest_match_with_case_accents_and_numbers(text, wanted):
+    assert translate(text).text == wanted
+
+
+def test_links_are_exact_and_cover_everything_but_white_space():
+    text = "No fiebre  alta, xyz desde hace 3 días"
+    made = translate(text)
+    pairs = [(text[a:b], made.text[c:d]) for (a, b), (c, d) in made.links]
+    assert pairs == [
+        ("No", "No"),
+        ("fiebre  alta", "high fever"),
+        (",", ","),
+        ("xyz", "xyz"),
+        ("desde hace 3 días", "for 3 days"),
+    ]
+    assert [text[a:b] for a, b in made.untranslated] == ["xyz"]
+    covered = {at for (_, (c, d)) in made.links for at in range(c, d)}
+    assert all(made.text[at].isspace() for at in set(range(len(made.text))) - covered)
+
+
+def test_huge_text_takes_no_time():
+    assert len(translate("fiebre alta " * 20_000).links) == 20_000
+
+
+def test_files_of_both_kinds(tmp_path):
+    (tmp_path / "a.tsv").write_text("# remark\nfiebre\tfever\n\n#mg\t#mg\n", encoding="utf-8")
+    with gzip.open(tmp_path / "b.jsonl.gz", "wt", encoding="utf-8") as file:
+        file.write('{"source": "fièvre", "target": "fever"}\n')
+    translator = make_lexicon_v1(
+        {"es-en": tmp_path / "a.tsv", "fr-en": str(tmp_path / "b.jsonl.gz")}
+    )
+    assert translator.capabilities().pairs == {("es", "en"), ("fr", "en")}
+    assert next(translator.translate([Segment("FIEVRE")], "fr", "en")).text == "FEVER"
+    assert translator.fingerprint("es", "en") != translator.fingerprint("fr", "en")
+    with pytest.raises(ClintlError, match="CL600"):
+        translator.translate([], "en", "es")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("a.tsv", "fiebre fever\n", "CL604.*line 1"),
+        ("a.tsv", "fiebre\tfever\n\tx\n", "CL604.*line 2"),
+        ("a.jsonl", '{"source": 1, "target": ""}\n', "CL604"),
+        ("a.jsonl", "[]\n", "CL604"),
+        ("a.csv", "a,b\n", "CL603"),
+        ("a.tsv", b"fi\xffbre\tfever\n", "CL136"),
+        ("a.tsv.gz", b"no gzip", "CL136"),
+    ],
+)
+def test_bad_files_are_named(tmp_path, name, content, code):
+    data = content if isinstance(content, bytes) else content.encode()
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(ClintlError, match=code) as caught:
+        make_lexicon_v1({"es-en": tmp_path / name})
+    assert name in str(caught.value)
+    assert "fiebre" not in str(caught.value)
+
+
+def test_bad_settings(tmp_path):
+    with pytest.raises(ClintlError, match="CL100"):
+        make_lexicon_v1({"es-en": tmp_path / "none.tsv"})
+    with pytest.raises(ClintlError, match="CL602"):
+        make_lexicon_v1({"esen": tmp_path / "none.tsv"})
