@@ -1,0 +1,310 @@
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from spacy_clintl.data.records import Span
+from spacy_clintl.errors import ClintlError
+from spacy_clintl.translation.apertium import make_apertium_v1
+from spacy_clintl.translation.apertium.modes import Modes
+from spacy_clintl.translation.apertium.processes import Chain, ChainError
+from spacy_clintl.translation.apertium.stream import (
+    escape,
+    number_units,
+    read_translation,
+    unescape,
+)
+from spacy_clintl.translation.links import compose
+from spacy_clintl.translation.protocol import Link, Segment
+from spacy_clintl.translation.provenance import make_provenance_v1
+
+from .apertium import needs, words
+
+# A program that answers each message with itself, and does odd things to some.
+PROGRAM = """
+import os, sys, time
+buffer = b""
+while block := os.read(0, 65536):
+    *messages, buffer = (buffer + block).split(b"\\0")
+    for message in messages:
+        if message == b"die":
+            os._exit(1)
+        if message == b"hang":
+            time.sleep(60)
+        if message == b"die once" and not os.path.exists(sys.argv[1]):
+            open(sys.argv[1], "w").close()
+            os._exit(1)
+        extra = b"x\\0" if message == b"twice" else b""
+        os.write(1, message.upper() + b"\\0" + extra)
+"""
+
+
+@pytest.fixture
+def echo(tmp_path):
+    chain = Chain([[sys.executable, "-c", PROGRAM, str(tmp_path / "died")], ["cat"]], timeout=5)
+    yield chain
+    chain.stop()
+
+
+def test_a_chain_answers_many_and_huge_messages(echo):
+    messages = ["tos", "", "fiebre 😀", "x" * 3_000_000, *map(str, range(2000))]
+    assert echo.ask(messages) == [message.upper() for message in messages]
+    first = [process.pid for process in echo._processes]
+    assert echo.ask(["a"]) == ["A"]
+    assert [process.pid for process in echo._processes] == first
+
+
+@pytest.mark.parametrize("bad", ["die", "hang", "twice"])
+def test_a_chain_that_fails_says_so_and_starts_anew(echo, bad):
+    echo.timeout = 1
+    with pytest.raises(ChainError) as caught:
+        echo.ask(["a", bad])
+    assert bad not in str(caught.value)
+    assert not echo._processes
+    echo.timeout = 5
+    assert echo.ask(["b"]) == ["B"]
+    echo._processes[-1].send_signal(signal.SIGKILL)
+    echo._processes[-1].wait()
+    assert echo.ask(["c"]) == ["C"]
+
+
+def test_a_chain_belongs_to_its_process(echo):
+    assert echo.ask(["a"]) == ["A"]
+    assert pickle.loads(pickle.dumps(echo)).ask(["b"]) == ["B"]
+    pid = os.fork()
+    if not pid:
+        # A new chain in the child, and the parent's is not ended by the child's end.
+        os._exit(0 if echo.ask(["c"]) == ["C"] else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert echo.ask(["d"]) == ["D"]
+
+
+def test_a_missing_program_is_told():
+    with pytest.raises(ChainError, match="cannot be started"):
+        Chain([["no-such-program-at-all"]], 1).ask(["a"])
+
+
+def test_programs_end_with_the_process_that_started_them(tmp_path):
+    code = (
+        "from spacy_clintl.translation.apertium.processes import Chain\n"
+        "chain = Chain([['cat'], ['cat']], 5)\n"
+        "chain.ask(['a'])\n"
+        "print(*[process.pid for process in chain._processes], flush=True)\n"
+        "import os; os._exit(1)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    pids = [int(pid) for pid in done.stdout.split()]
+    assert len(pids) == 2
+    for _ in range(50):
+        alive = [pid for pid in pids if _runs(pid)]
+        if not alive:
+            break
+        time.sleep(0.1)
+    assert not alive
+
+
+def _runs(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+@pytest.mark.parametrize("text", ["a [b] {c} ^d$ e/f\\g <h> @i ~j", "~", "\\", "[[t:w:1]]x[[/]]"])
+def test_escaping_is_undone(text):
+    assert unescape(escape(text)) == text
+
+
+def test_units_are_found_though_analysis_changes_blanks():
+    text = "d'état  \\^2 y xy"
+    stream = (
+        "^d'/de<pr>$ ^état/état<n>$  \\\\\\^^2/2<num>$ ^y/y<cnj>$ ^nowhere/x<n>$ ^xy/*xy$[][\n]"
+    )
+    numbered = number_units(stream, text, 7)
+    assert [text[slice(*span)] for span in numbered.spans.values()] == [
+        "d'",
+        "état",
+        "2",
+        "y",
+        "xy",
+    ]
+    assert list(numbered.spans) == [7, 8, 9, 10, 11]
+    # The programs would not see a number right behind an escaped character.
+    assert "\\^[][[t:w:9]]^2/2<num>$" in numbered.stream
+    assert "$ ^nowhere/" in numbered.stream
+
+
+def test_merged_units_are_shared_out_from_the_end():
+    spans = {1: (0, 2), 2: (3, 5), 3: (6, 11)}
+
+    def read(stream):
+        found = read_translation(stream, spans)
+        return found.text, [(link.source, found.text[slice(*link.target)]) for link in found.links]
+
+    assert read("[[t:w:1; t:w:2; t:w:3]]de l'estat[[/]]") == (
+        "de l'estat",
+        [((0, 2), "de"), ((3, 5), "l'"), ((6, 11), "estat")],
+    )
+    assert read("[[t:w:1; t:w:2; t:w:3]]del pulmó[[/]].[][\n]") == (
+        "del pulmó.",
+        [((0, 2), "del"), ((3, 5), "del"), ((6, 11), "pulmó")],
+    )
+    assert read("[[t:w:3]]de cofre[[/]]") == ("de cofre", [((6, 11), "de cofre")])
+    failed = read_translation("[[t:w:1]]*abc[[/]] [[t:w:2]]#def[[/]] [[t:w:3]]@ghi[[/]] * x", spans)
+    assert failed.text == "abc def ghi * x"
+    assert failed.untranslated == [(0, 2), (6, 11)]
+
+
+def test_links_by_way_of_a_third_language():
+    first = [Link((0, 3), (0, 3)), Link((4, 7), (0, 3)), Link((8, 9), (4, 5))]
+    # The unit that two words became is two words again: one to one.
+    second = [Link((0, 3), (5, 7)), Link((0, 3), (8, 9)), Link((4, 5), (0, 1))]
+    assert compose(first, second) == [
+        Link((8, 9), (0, 1)),
+        Link((0, 3), (5, 7)),
+        Link((4, 7), (8, 9)),
+    ]
+    assert compose(first, [Link((0, 3), (0, 9))]) == [
+        Link((0, 3), (0, 9)),
+        Link((4, 7), (0, 9)),
+    ]
+
+
+def test_without_apertium_the_error_says_what_installs_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    translator = make_apertium_v1()
+    assert translator.capabilities().pairs == frozenset()
+    with pytest.raises(ClintlError, match=r"CL600.*apt-get install.*apertium-eng-spa"):
+        translator.check("es", "en")
+
+
+def test_pairs_are_read_from_the_folder_with_pivots(tmp_path):
+    for name in ("spa-eng", "fra-cat", "cat-eng", "eng-cat_valencia", "xyz-eng"):
+        (tmp_path / f"{name}.mode").write_text("true\n", encoding="utf-8")
+    translator = make_apertium_v1(modes=tmp_path)
+    assert translator.capabilities().pairs == {
+        ("es", "en"),
+        ("fr", "ca"),
+        ("ca", "en"),
+        ("fr", "en"),
+    }
+    assert translator.path("fr", "en") == [("fr", "ca"), ("ca", "en")]
+    assert make_apertium_v1(modes=tmp_path, pivots=[]).path("fr", "en") == []
+    with pytest.raises(ClintlError, match="CL602"):
+        make_apertium_v1(timeout=0)
+
+
+def test_a_mode_that_cannot_be_used_is_named(tmp_path):
+    (tmp_path / "spa-eng.mode").write_text("no-such-program | x\n", encoding="utf-8")
+    with pytest.raises(ClintlError, match=r"CL601.*spa-eng.mode"):
+        Modes(tmp_path).stages("es", "en")
+
+
+# From here on with the real program.
+HARD = [
+    "La paciente no refiere dolor en el pecho, tos del niño ni <b>ediglosis</b> [x] ello^2 5mg",
+    "temperatura 36,8 °C.",
+    "fiebre 😀 ~3 días",
+    "*** hola # @pp {x} ÿñ$5 \\ / a/b",
+    "nin\u0303o con fiebre\u0301",
+    "\u05e9\u05dc\u05d5\u05dd tos \u202efiebre\u202c",
+    "tos\u00a0seca\u2009y\u3000fiebre",
+    "¿Tiene fiebre? ¡Sí!",
+    "...",
+    "$^[[t:w:3]]tos[[/]]",
+    "x" * 5000,
+    "La paciente tiene tos. " * 200,
+]
+
+
+@pytest.fixture(scope="module")
+def translator():
+    made = make_apertium_v1()
+    yield made
+    made.close()
+
+
+@needs(("es", "en"))
+def test_words_are_linked_exactly(translator):
+    text = "La paciente no tiene dolor torácico."
+    made = next(translator.translate([Segment(text)], "es", "en"))
+    assert made.text == "The patient does not have thoracic ache."
+    assert {("dolor", "ache"), ("torácico", "thoracic"), ("paciente", "patient")} <= words(
+        text, made
+    )
+
+
+@needs(("es", "en"), ("en", "es"))
+@pytest.mark.parametrize("pair", [("es", "en"), ("en", "es")])
+def test_translations_are_those_of_the_plain_program(translator, pair):
+    codes = {"es": "spa", "en": "eng"}
+    mode = "-".join(codes[lang] for lang in pair)
+    texts = [text for text in HARD[:9] if text.isprintable() and "n\u0303" not in text]
+    made = list(translator.translate([Segment(text) for text in texts], *pair))
+    for text, one in zip(texts, made):
+        plain = subprocess.run(
+            ["apertium", "-u", mode], input=text, capture_output=True, text=True, check=True
+        ).stdout
+        assert one.error == ""
+        assert one.text.split() == plain.split()
+
+
+@needs(("es", "en"))
+def test_hard_texts_are_translated_with_links_in_their_bounds(translator):
+    made = list(translator.translate([Segment(text) for text in HARD], "es", "en"))
+    for text, one in zip(HARD, made):
+        assert one.error == ""
+        assert one.text
+        for (a, b), (c, d) in one.links:
+            assert 0 <= a < b <= len(text)
+            assert 0 <= c < d <= len(one.text)
+            assert one.text[c:d] == one.text[c:d].strip()
+    alone = [next(translator.translate([Segment(text)], "es", "en")) for text in HARD]
+    assert alone == made
+
+
+@needs(("fr", "ca"), ("ca", "en"))
+def test_french_goes_by_way_of_catalan(translator):
+    text = "Le patient présente une toux sèche depuis 3 jours"
+    made = next(translator.translate([Segment(text)], "fr", "en"))
+    assert {("toux", "cough"), ("sèche", "dry"), ("jours", "days")} <= words(text, made)
+    assert "ca-en" in translator.version("fr", "en")
+    projector = make_provenance_v1()
+    projector.prepare([], "fr", "en")
+    at = text.index("une toux sèche")
+    entity = Span(at, at + len("une toux sèche"), "FINDING")
+    one = projector.project(text, made.text, [entity], made.links)[0]
+    assert made.text[one.start : one.end] == "a dry cough"
+    assert one.status == "kept"
+
+
+@needs(("es", "en"))
+def test_a_killed_program_is_replaced_and_nothing_is_lost(translator):
+    segments = [Segment(f"La paciente tiene tos desde hace {n} días.") for n in range(100)]
+    wanted = list(translator.translate(segments, "es", "en"))
+    made = []
+    for n, one in enumerate(translator.translate(segments, "es", "en")):
+        made.append(one)
+        if n % 40 == 0:
+            for chain in translator._chains["es", "en"]:
+                chain._processes[0].kill()
+                chain._processes[0].wait()
+    assert made == wanted
+
+
+@needs(("es", "en"))
+def test_texts_reach_no_shell_and_no_log(translator, tmp_path, capfd):
+    target = tmp_path / "made"
+    text = f"$(touch {target}) `touch {target}`; touch {target} | tos"
+    made = next(translator.translate([Segment(text)], "es", "en"))
+    assert "cough" in made.text
+    assert not target.exists()
+    assert capfd.readouterr() == ("", "")
+    with pytest.raises(ClintlError, match=r"CL600.*de-en.*apt-get"):
+        translator.check("de", "en")

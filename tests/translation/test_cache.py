@@ -1,0 +1,150 @@
+import sqlite3
+import stat
+
+import pytest
+
+from spacy_clintl.errors import ClintlError
+from spacy_clintl.translation.cache import Cache, translate_cached
+from spacy_clintl.translation.protocol import Link, Segment, Translation, Translator
+
+PAIR = ("es", "en")
+MADE = Translation(
+    "pulmonary secret",
+    (Link((0, 7), (10, 16)), Link((8, 16), (0, 9))),
+    ((0, 7),),
+    0.5,
+    "backend",
+    "1",
+)
+TEXT = "secreto pulmonar"
+
+
+class Counting(Translator):
+    name = "Counting"
+
+    def __init__(self, fails=()):
+        self.seen = []
+        self.fails = set(fails)
+
+    def _translate(self, texts, source, target):
+        self.seen.extend(texts)
+        return [
+            Translation("", error="no") if text in self.fails else Translation(text.upper())
+            for text in texts
+        ]
+
+
+@pytest.mark.parametrize("hashes_only", [False, True])
+def test_what_is_put_comes_back_after_reopening(tmp_path, hashes_only):
+    path = tmp_path / "deep" / "cache.sqlite"
+    with Cache(path, hashes_only=hashes_only) as cache:
+        cache.put({TEXT: MADE, "x": Translation("", error="no")}, PAIR, "1")
+    with Cache(path, hashes_only=hashes_only) as cache:
+        assert cache.get([TEXT, "x", TEXT], PAIR, "1") == {TEXT: MADE}
+        assert cache.get([TEXT], PAIR, "2") == {}
+        assert cache.get([TEXT], ("es", "fr"), "1") == {}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    data = b"".join(file.read_bytes() for file in path.parent.iterdir())
+    assert (b"secret" in data) is not hashes_only
+
+
+def test_hashes_only_is_kept_and_cannot_be_had_afterwards(tmp_path):
+    with Cache(tmp_path / "hashed", hashes_only=True) as cache:
+        cache.put({TEXT: MADE}, PAIR, "1")
+    with Cache(tmp_path / "hashed") as cache:
+        assert cache.hashes_only
+        cache.put({"otro secreto": MADE}, PAIR, "1")
+        assert cache.get([TEXT, "otro secreto"], PAIR, "1") == {TEXT: MADE, "otro secreto": MADE}
+    assert b"secret" not in (tmp_path / "hashed").read_bytes()
+    Cache(tmp_path / "plain").close()
+    with pytest.raises(ClintlError, match=r"CL607.*plain"):
+        Cache(tmp_path / "plain", hashes_only=True)
+
+
+def test_rights_of_others_are_taken_away(tmp_path):
+    path = tmp_path / "cache"
+    Cache(path).close()
+    path.chmod(0o644)
+    Cache(path).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_locked_cache_says_so(tmp_path):
+    path = tmp_path / "cache"
+    cache = Cache(path, wait=0.1)
+    other = sqlite3.connect(path)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(ClintlError, match="CL606"):
+        cache.put({TEXT: MADE}, PAIR, "1")
+    with pytest.raises(ClintlError, match="CL606"):
+        Cache(path, wait=0.1)
+    other.rollback()
+    cache.put({TEXT: MADE}, PAIR, "1")
+    assert cache.get([TEXT], PAIR, "1")
+
+
+@pytest.mark.parametrize("damage", ["text", "middle", "format", "result", "folder"])
+def test_a_damaged_cache_says_so(tmp_path, damage):
+    path = tmp_path / "cache"
+    with Cache(path) as cache:
+        cache.put({f"{TEXT} {n}": MADE for n in range(500)}, PAIR, "1")
+    if damage == "text":
+        path.write_text("no database at all " * 100, encoding="utf-8")
+    elif damage == "middle":
+        data = bytearray(path.read_bytes())
+        data[4096:] = b"\xff" * (len(data) - 4096)
+        path.write_bytes(data)
+    elif damage == "folder":
+        path = tmp_path
+    else:
+        with sqlite3.connect(path) as database:
+            if damage == "format":
+                database.execute("UPDATE about SET value = '9' WHERE name = 'format'")
+            else:
+                database.execute("UPDATE translations SET result = x'00'")
+    with pytest.raises(ClintlError, match="CL605") as caught, Cache(path) as cache:
+        cache.get([f"{TEXT} {n}" for n in range(500)], PAIR, "1")
+    assert str(path) in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["😀 \u202e \u05e9", "a\0b", "lone \ud800 surrogate", "", " "])
+@pytest.mark.parametrize("hashes_only", [False, True])
+def test_any_text_is_kept(tmp_path, text, hashes_only):
+    with Cache(tmp_path / "cache", hashes_only=hashes_only) as cache:
+        cache.put({text: Translation(text)}, PAIR, "1")
+        assert cache.get([text], PAIR, "1")[text].text == text
+
+
+def test_each_text_is_translated_once_and_failures_again(tmp_path):
+    segments = [Segment(text) for text in ["a", "b", "a", "c"] * 200]
+    translator = Counting(fails=["c"])
+    with Cache(tmp_path / "cache") as cache:
+        done = list(translate_cached(translator, segments, *PAIR, cache))
+        assert [one.text for one, _ in done[:4]] == ["A", "B", "A", ""]
+        assert [known for _, known in done[:3]] == [False, False, True]
+        assert translator.seen.count("a") == 1
+        translator.fails.clear()
+        translator.seen.clear()
+        done = list(translate_cached(translator, segments, *PAIR, cache))
+    assert set(translator.seen) == {"c"}
+    assert {one.text for one, _ in done} == {"A", "B", "C"}
+    # Without a cache, too.
+    assert len(list(translate_cached(Counting(), segments, *PAIR))) == 800
+
+
+def test_an_interrupted_run_keeps_what_was_done(tmp_path):
+    class Interrupted(Counting):
+        def _translate(self, texts, source, target):
+            if len(self.seen) >= 512:
+                raise KeyboardInterrupt
+            return super()._translate(texts, source, target)
+
+    segments = [Segment(str(n)) for n in range(1000)]
+    with Cache(tmp_path / "cache") as cache, pytest.raises(KeyboardInterrupt):
+        list(translate_cached(Interrupted(), segments, *PAIR, cache))
+    translator = Counting()
+    with Cache(tmp_path / "cache") as cache:
+        done = list(translate_cached(translator, segments, *PAIR, cache))
+    assert len(done) == 1000
+    assert len(translator.seen) == 488
