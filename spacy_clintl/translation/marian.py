@@ -117,7 +117,8 @@ class MarianTranslator(Translator):
         if multilingual:
             tokenizer.src_lang = self._code(source)
         prefix = "" if multilingual else self._prefix(target)
-        rows = tokenizer([prefix + text for text in texts], truncation=False)["input_ids"]
+        with quiet_transformers():
+            rows = tokenizer([prefix + text for text in texts], truncation=False)["input_ids"]
         order = sorted(range(len(texts)), key=lambda n: len(rows[n]))
         made: dict[int, Translation] = {}
         limit = self._longest()
@@ -138,7 +139,9 @@ class MarianTranslator(Translator):
 
         tokenizer, model = self._loaded
         device = model.device.type
-        inputs = tokenizer.pad({"input_ids": list(rows)}, return_tensors="pt").to(model.device)
+        with quiet_transformers():
+            inputs = tokenizer.pad({"input_ids": list(rows)}, return_tensors="pt")
+        inputs = inputs.to(model.device)
         most = int(len(rows[-1]) * self.max_ratio) + 16
         settings: dict[str, Any] = {
             "max_new_tokens": min(most, self._longest() - 1),
@@ -195,7 +198,10 @@ class MarianTranslator(Translator):
         except ClintlError:
             raise
         except ImportError as error:
-            # transformers names the library in a long text.
+            if (self.path / "tokenizer.json").is_file():
+                # transformers tries a slow tokenizer where it cannot read this one.
+                reason = "its tokenizer.json cannot be read"
+                raise ClintlError(Errors.CL621.format(path=self.path, reason=reason)) from error
             raise ClintlError(Errors.CL622.format(path=self.path)) from error
         except Exception as error:
             # Damaged files fail anywhere in tokenizers, safetensors or torch.
