@@ -41,7 +41,7 @@ class Filters:
         found (Sequence[Projected]): Its entities.
         RETURNS (str): The reason, or an empty text.
         """
-        if any(one.status in (DROPPED, COLLIDED) for one in found):
+        if any(one.status == DROPPED for one in found):
             # It may stand anywhere; to call all of the segment's tokens 'outside' would be a guess.
             return LOST
         if any(one.confidence < self.min_confidence for one in found):
@@ -144,6 +144,9 @@ def put_together(
         for entity, one in zip(piece.entities, ones):
             told.append(_told(one, start))
             if one.status == DROPPED or hidden:
+                continue
+            if one.status == COLLIDED:
+                missing.append((start + one.start, start + one.end))
                 continue
             spans.append(
                 replace(entity, start=start + one.start, end=start + one.end, fragments=())

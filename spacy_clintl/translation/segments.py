@@ -3,9 +3,9 @@
 import itertools
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 
 from spacy.language import Language
+from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc
 from spacy.util import get_lang_class
 
@@ -16,22 +16,21 @@ from .protocol import CharSpan
 
 # Longer ones are cut at a blank: backends have limits, and none needs so much context.
 LONGEST = 1000
+_SENTENCIZER = Sentencizer()
 _LINES = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028]+")
 
 
 def blank_pipeline(lang: str) -> Language:
-    """Give the blank pipeline of a language, with a sentence splitter.
+    """Give the blank pipeline of a language.
 
     lang (str): The language's code.
     RETURNS (Language): The pipeline.
     RAISES (ClintlError): spaCy has none, or it needs a package that is not installed.
     """
     try:
-        nlp = get_lang_class(lang.split("-")[0].lower())()
+        return get_lang_class(lang.split("-")[0].lower())()
     except ImportError as error:
         raise ClintlError(Errors.CL608.format(lang=lang)) from error
-    nlp.add_pipe("sentencizer")
-    return nlp
 
 
 def sentence_starts(doc: Doc) -> list[int]:
@@ -41,7 +40,8 @@ def sentence_starts(doc: Doc) -> list[int]:
     RETURNS (list[int]): Character offsets.
     """
     if not doc.has_annotation("SENT_START"):
-        doc = _sentencizer(doc.lang_ or "xx")(doc.copy())
+        # Not by a pipeline: to look its factory up would load every plugin that is installed.
+        doc = _SENTENCIZER(doc.copy())
     return [sent.start_char for sent in doc.sents]
 
 
@@ -96,8 +96,3 @@ def _shortened(
         pieces.append((start, at))
         start = at
     return [*pieces, (start, end)]
-
-
-@lru_cache(maxsize=8)
-def _sentencizer(lang: str) -> Language:
-    return blank_pipeline(lang).get_pipe("sentencizer")  # type: ignore[return-value]

@@ -1,0 +1,357 @@
+import json
+from functools import lru_cache
+
+import pytest
+import spacy
+from spacy.tokens import Doc
+
+from spacy_clintl.data.docbin import docbin_writer, read_docbin
+from spacy_clintl.data.docs import to_record
+from spacy_clintl.errors import ClintlError
+from spacy_clintl.pairs import SEPARATOR, join_pair, split_pair
+from spacy_clintl.translation.cache import Cache
+from spacy_clintl.translation.corpus import translate_corpus
+from spacy_clintl.translation.lexicon import Lexicon, LexiconTranslator
+from spacy_clintl.translation.markers import MarkerProjector
+from spacy_clintl.translation.plans import Filters, plan_document
+from spacy_clintl.translation.projection import Projected, Projector
+from spacy_clintl.translation.protocol import Capabilities, Translation
+from spacy_clintl.translation.provenance import make_provenance_v1
+from spacy_clintl.translation.segments import cut
+
+PHRASES = {
+    "paciente": "patient",
+    "con": "with",
+    "fiebre": "fever",
+    "fiebre alta": "high fever",
+    "dolor torácico": "chest pain",
+    "tos": "cough",
+    "desde hace # días": "for # days",
+    "niega": "denies",
+    "no": "no",
+    "nada": "",
+}
+
+
+blank = lru_cache(spacy.blank)
+
+
+def lexicon():
+    return LexiconTranslator({("es", "en"): Lexicon(PHRASES)})
+
+
+def annotated(text, *entities, lang="es", **more):
+    """A Doc with entities given as (text, label); none given: not annotated for entities."""
+    doc = blank(lang).make_doc(text)
+    if entities:
+        spans = []
+        for part, label in entities:
+            at = text.index(part)
+            spans.append(doc.char_span(at, at + len(part), label=label))
+        doc.set_ents(spans, default="outside")
+    doc.cats = more.get("cats", {})
+    doc.user_data.update(more.get("user_data", {}))
+    return doc
+
+
+def write(path, *docs):
+    with docbin_writer(path) as add:
+        for doc in docs:
+            add(doc)
+    return path
+
+
+def run(tmp_path, *docs, translator=None, projector=None, **settings):
+    path = write(tmp_path / "in.spacy", *docs)
+    out = tmp_path / "out.spacy"
+    report = translate_corpus(
+        path,
+        out,
+        translator or lexicon(),
+        projector or make_provenance_v1(),
+        "es",
+        "en",
+        **settings,
+    )
+    return read_docbin(out, blank("en").vocab), report
+
+
+def entities(doc):
+    return [(ent.text, ent.label_) for ent in doc.ents]
+
+
+def test_entities_categories_and_ids_go_along(tmp_path):
+    text = "Paciente con fiebre alta desde hace 3 días.\nNiega dolor torácico."
+    doc = annotated(
+        text,
+        ("fiebre alta", "FINDING"),
+        ("desde hace 3 días", "DURATION"),
+        ("dolor torácico", "FINDING"),
+        cats={"diagnosis/pneumonia": 1.0},
+        user_data={"id": "n1", "meta": {"patient": "p1"}},
+    )
+    docs, report = run(tmp_path, doc, annotated("Paciente sin ent", cats={"diagnosis/uti": 1.0}))
+    assert docs[0].text == "Patient with high fever for 3 days.\nDenies chest pain."
+    assert entities(docs[0]) == [
+        ("high fever", "FINDING"),
+        ("for 3 days", "DURATION"),
+        ("chest pain", "FINDING"),
+    ]
+    assert docs[0].cats == {"diagnosis/pneumonia": 1.0}
+    assert docs[0].user_data["id"] == "n1"
+    assert docs[0].user_data["meta"] == {"patient": "p1"}
+    told = docs[0].user_data["translation"]["entities"]
+    assert [one["status"] for one in told] == ["kept", "kept", "kept"]
+    assert docs[0].text[told[2]["start"] : told[2]["end"]] == "chest pain"
+    assert not docs[1].has_annotation("ENT_IOB")
+    figures = report.to_dict()
+    assert figures["documents"] == {"read": 2, "written": 2}
+    assert figures["entities"]["labels"]["FINDING"]["kept"] == 2
+    assert figures["segments"]["all"] == 3
+    assert figures["annotation_saved"]["estimate"] is True
+    json.dumps(figures)
+
+
+def test_white_space_between_segments_is_kept(tmp_path):
+    text = "\n  Paciente con tos.  Niega fiebre.\n\n- tos\t\n"
+    docs, _ = run(tmp_path, annotated(text, ("tos", "FINDING")))
+    assert docs[0].text == "\n  Patient with cough.  Denies fever.\n\n- cough\t\n"
+
+
+def test_pairs_stay_pairs(tmp_path):
+    doc = annotated(join_pair("Paciente con tos.", "No fiebre"), cats={"nli/entailment": 1.0})
+    docs, _ = run(tmp_path, doc)
+    assert split_pair(docs[0].text) == ("Patient with cough.", "No fever")
+    assert docs[0].cats == {"nli/entailment": 1.0}
+
+
+def test_segments_are_never_cut_inside_an_entity():
+    text = "Tos. Fiebre alta\ncada noche. Niega disnea." + SEPARATOR + "Nada"
+    starts = [0, 5, 29]
+    assert [text[a:b] for a, b in cut(text, starts, [])] == [
+        "Tos.",
+        "Fiebre alta",
+        "cada noche.",
+        "Niega disnea.",
+        "Nada",
+    ]
+    protected = [(5, 27)]
+    assert [text[a:b] for a, b in cut(text, starts, protected)][1] == "Fiebre alta\ncada noche."
+    # Only the two sides of a pair are always cut.
+    pieces = [text[a:b] for a, b in cut(text, starts, [(0, len(text))])]
+    assert pieces == [text.split(SEPARATOR)[0], "Nada"]
+
+
+@pytest.mark.parametrize("text", ["x" * 5000, "tos " * 2000, "tos\u00a0" * 2000, "a" * 1500 + " b"])
+def test_long_texts_are_cut_at_blanks_outside_entities(text):
+    spans = cut(text, [0], [])
+    assert all(b - a <= 1000 for a, b in spans)
+    assert "".join(text[a:b] for a, b in spans).split() == "".join(text.split()).split() or (
+        "".join("".join(text[a:b].split()) for a, b in spans) == "".join(text.split())
+    )
+    entity = (900, 1300)
+    assert all(not a < 900 < b < 1300 for a, b in cut(text, [0], [entity]))
+    assert any(a <= 900 and b >= 1300 for a, b in cut(text, [0], [entity]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "\n\n",
+        "😀😀 tos 😀",
+        "\u05e9\u05dc\u05d5\u05dd tos \u202e\u202c",
+        "tos\x00\x07\x1b fiebre",
+        "tos\u2003\u00a0\u200b fiebre\u3000",
+        "tos " * 20_000,
+    ],
+)
+def test_odd_texts_come_through(tmp_path, text):
+    doc = annotated(text)
+    docs, report = run(tmp_path, doc, annotated("tos", ("tos", "X")))
+    assert docs[-1].text == "cough"
+    assert report.written == 2
+    assert docs[0].text.count("cough") == text.count("tos")
+
+
+def test_annotated_sentences_are_used(tmp_path):
+    words = ["Tos", ".", "Fiebre"]
+    doc = Doc(blank("es").vocab, words=words, sent_starts=[True, False, False])
+    assert len(plan_document(doc).pieces) == 1
+    doc = Doc(blank("es").vocab, words=words, sent_starts=[True, False, True])
+    assert len(plan_document(doc).pieces) == 2
+
+
+def test_nested_overlapping_and_discontinuous_entities_all_end_with_a_status(tmp_path):
+    text = "Paciente con fiebre alta y tos"
+    source = [
+        {"start": 13, "end": 24, "label": "A", "id": "T1"},
+        {"start": 13, "end": 19, "label": "B"},
+        {"start": 20, "end": 30, "label": "C"},
+        {"start": 0, "end": 30, "label": "D", "fragments": [[0, 8], [27, 30]]},
+    ]
+    doc = annotated(text, ("fiebre alta", "A"))
+    doc.user_data["spans"] = {"source": source, "ents": [[2, 4, "A"]]}
+    docs, report = run(tmp_path, doc)
+    told = docs[0].user_data["translation"]["entities"]
+    assert [one["label"] for one in told] == ["A", "B", "C", "D"]
+    assert sum(counts.total() for counts in report.entities.values()) == 4
+    assert told[3]["status"] == "discontinuous"
+    # A unit of the dictionary stands for B and for a part of C, which do not overlap.
+    assert [one["status"] for one in told[:3]].count("collided") == 1
+    spans = {span.label: span for span in to_record(docs[0]).spans}
+    assert docs[0].text[spans["A"].start : spans["A"].end] == "high fever"
+    assert spans["A"].id == "T1"
+    assert len(docs[0].ents) == 2
+
+
+class Losing(Projector):
+    """Loses the entity 'tos' and is unsure of 'fiebre'."""
+
+    name = "Losing"
+
+    def project(self, source_text, target_text, entities, links=None):
+        found = make_provenance_v1().project(source_text, target_text, entities, links)
+        return [
+            Projected(one.label, 0, 0, "dropped", 0.0)
+            if source_text[entity.start : entity.end] == "tos"
+            else Projected(one.label, one.start, one.end, one.status, 0.4)
+            for entity, one in zip(entities, found)
+        ]
+
+
+def test_segments_that_lost_an_entity_are_not_annotated(tmp_path):
+    text = "Paciente con tos y fiebre.\nNiega dolor torácico."
+    doc = annotated(text, ("tos", "X"), ("fiebre", "X"), ("dolor torácico", "X"))
+    docs, report = run(tmp_path, doc, projector=Losing())
+    assert entities(docs[0]) == [("chest pain", "X")]
+    first = [token.ent_iob for token in docs[0] if token.idx < docs[0].text.index("\n")]
+    assert set(first) == {0}
+    assert {token.ent_iob_ for token in docs[0][-4:]} == {"B", "I", "O"}
+    assert report.masked == {"entity without a place": 1}
+    docs, report = run(tmp_path, doc, projector=Losing(), filters=Filters(min_confidence=0.5))
+    assert entities(docs[0]) == []
+    assert report.masked == {"entity without a place": 1, "confidence": 1}
+    assert not docs[0].has_annotation("ENT_IOB") or all(token.ent_iob != 3 for token in docs[0])
+
+
+def test_length_ratio_filters(tmp_path):
+    text = "Paciente con " + "nada " * 10 + "tos.\nNiega tos."
+    doc = annotated(text, ("tos", "X"))
+    docs, report = run(tmp_path, doc, filters=Filters(length_ratio=(0.7, 2.0)))
+    assert report.masked == {"length ratio": 1}
+    assert entities(docs[0]) == []
+    # Too short to be judged.
+    assert docs[0][-2].ent_iob_ == "O"
+
+
+class Failing(LexiconTranslator):
+    def __init__(self, word):
+        super().__init__(lexicon().lexicons)
+        self.word = word
+        self.asked = 0
+
+    def _translate(self, texts, source, target):
+        self.asked += len(texts)
+        made = super()._translate(texts, source, target)
+        return [
+            Translation("", error="it died") if self.word and self.word in text else one
+            for text, one in zip(texts, made)
+        ]
+
+
+def test_a_segment_that_fails_stops_nothing_and_a_second_run_finishes(tmp_path):
+    docs = [annotated(f"Paciente {n} con tos.", ("tos", "X")) for n in range(200)]
+    translator = Failing(" 77 ")
+    with Cache(tmp_path / "cache") as cache:
+        with pytest.raises(ClintlError, match=r"CL614.*1 of 200.*it died \(1\)"):
+            run(tmp_path, *docs, translator=translator, cache=cache)
+        assert not (tmp_path / "out.spacy").exists()
+        assert translator.asked == 200
+        translator.word = ""
+        made, report = run(tmp_path, *docs, translator=translator, cache=cache)
+    assert translator.asked == 201
+    assert len(made) == 200
+    assert (report.translated, report.known) == (1, 199)
+    assert report.cost.characters == len(docs[77].text)
+
+
+def test_documents_that_fail_can_be_left_out(tmp_path):
+    docs = [annotated(f"Paciente {n} con tos.", ("tos", "X")) for n in range(3)]
+    made, report = run(tmp_path, *docs, translator=Failing(" 1 "), drop_failed=True)
+    assert [doc.text for doc in made] == ["Patient 0 with cough.", "Patient 2 with cough."]
+    assert report.failed == {"it died": 1}
+    with pytest.raises(ClintlError, match="CL614"):
+        run(tmp_path, *docs, translator=Failing("tos"), drop_failed=True)
+
+
+def test_an_interrupted_run_leaves_the_old_output(tmp_path):
+    class Interrupted(LexiconTranslator):
+        def _translate(self, texts, source, target):
+            raise KeyboardInterrupt
+
+    run(tmp_path, annotated("tos", ("tos", "X")))
+    before = (tmp_path / "out.spacy").read_bytes()
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, annotated("tos"), translator=Interrupted(lexicon().lexicons))
+    assert (tmp_path / "out.spacy").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.spacy", "out.spacy"]
+
+
+def test_markers_project_where_there_are_no_links(tmp_path):
+    class Marked(LexiconTranslator):
+        def capabilities(self):
+            return Capabilities(keeps_markers=True, pairs=frozenset(self.lexicons))
+
+        def _translate(self, texts, source, target):
+            made = super()._translate(texts, source, target)
+            return [Translation(one.text) for one in made]
+
+    text = "Paciente con dolor torácico y tos."
+    doc = annotated(text, ("dolor torácico", "X"), ("tos", "Y"))
+    docs, report = run(
+        tmp_path, doc, translator=Marked(lexicon().lexicons), projector=MarkerProjector()
+    )
+    assert docs[0].text == "Patient with chest pain y cough."
+    assert entities(docs[0]) == [("chest pain", "X"), ("cough", "Y")]
+    assert report.entities["X"] == {"kept": 1}
+
+
+def test_a_projector_that_learns_sees_all_pairs_first(tmp_path):
+    class Learning(Projector):
+        name = "Learning"
+        needs_pairs = True
+
+        def prepare(self, pairs, source, target):
+            self.pairs, self.languages = list(pairs), (source, target)
+
+        def project(self, source_text, target_text, entities, links=None):
+            assert len(self.pairs) == 130
+            return make_provenance_v1().project(source_text, target_text, entities, links)
+
+    projector = Learning()
+    docs = [annotated(f"tos {n}", ("tos", "X")) for n in range(130)]
+    made, _ = run(tmp_path, *docs, projector=projector)
+    assert len(made) == 130
+    assert projector.pairs[5] == ("tos 5", "cough 5")
+    assert projector.languages == ("es", "en")
+
+
+def test_progress_counts_documents(tmp_path):
+    told = []
+    docs = [annotated("tos") for _ in range(130)]
+    run(tmp_path, *docs, progress=lambda done, total: told.append((done, total)))
+    assert told == [(64, 130), (128, 130), (130, 130)]
+
+
+def test_bad_languages_and_files_are_named(tmp_path):
+    path = write(tmp_path / "in.spacy", annotated("tos"))
+    with pytest.raises(ClintlError, match=r"CL608.*'qq'"):
+        translate_corpus(path, tmp_path / "o.spacy", lexicon(), make_provenance_v1(), "qq", "en")
+    with pytest.raises(ClintlError, match=r"CL600.*es-fr"):
+        translate_corpus(path, tmp_path / "o.spacy", lexicon(), make_provenance_v1(), "es", "fr")
+    with pytest.raises(ClintlError, match="CL100"):
+        translate_corpus(
+            tmp_path / "no", tmp_path / "o.spacy", lexicon(), make_provenance_v1(), "es", "en"
+        )
