@@ -1,4 +1,4 @@
-"""Write the embedded synthetic clinical corpus: ``python assets/generate.py``.
+"""Write the embedded synthetic clinical corpus and dictionaries: ``python assets/generate.py``.
 
 Every text is made up from the tables in ``generator/``; the same seed gives the same
 records on every machine and Python version.
@@ -19,6 +19,7 @@ from generator.core import DIAGNOSES, Draw, categories, quota, render
 from generator.dialogue import DIALOGUE, spoken
 from generator.english import ENGLISH
 from generator.french import FRENCH
+from generator.lexicons import build_lexicons, encode_lexicon
 from generator.notes import Lexicon, NoteWriter, Patient, draw_noise, new_case, new_patient
 from generator.pairs import write_pairs
 from generator.spanish import SPANISH
@@ -149,7 +150,12 @@ def write_file(path: Path, data: bytes) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Write the embedded synthetic corpus.")
-    parser.add_argument("--out", type=Path, default=HERE / "corpus", help="output folder")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=HERE / "corpus",
+        help="folder of the corpus; dictionaries go to 'lexicon' beside it",
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of all random draws")
     args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -159,6 +165,10 @@ def main(argv: list[str] | None = None) -> int:
         data = encode(records, packed=name.endswith(".gz"))
         write_file(args.out / name, data)
         total += len(data)
+    lexicons = args.out.parent / "lexicon"
+    lexicons.mkdir(exist_ok=True)
+    for name, phrases in build_lexicons().items():
+        write_file(lexicons / name, encode_lexicon(phrases))
     notes = sum(len(records) for records in files.values())
     print(f"wrote {len(files)} files, {notes} records, {total / 1e6:.2f} MB to {args.out}")
     return 0

@@ -42,20 +42,21 @@ class Lexicon:
 
     def longest_match(
         self, folded: Sequence[str], tokens: Sequence[str], at: int
-    ) -> tuple[int, str] | None:
+    ) -> tuple[int, str, str] | None:
         """Find the longest phrase that begins at a token.
 
         folded (Sequence[str]): The tokens, folded.
         tokens (Sequence[str]): The tokens as they stand in the text.
         at (int): Where to begin.
-        RETURNS (tuple[int, str] | None): How many tokens it has, and its translation. Of phrases
-            that differ in case or accents only, the one written most like the text.
+        RETURNS (tuple[int, str, str] | None): How many tokens it has, the phrase and its
+            translation. Of phrases that differ in case or accents only, the one written most like
+            the text.
         """
         for length in range(min(self.longest, len(folded) - at), 0, -1):
             found = self.entries.get(tuple(folded[at : at + length]))
             if found:
                 text = " ".join(tokens[at : at + length])
-                return length, max(found, key=lambda pair: _likeness(pair[0], text))[1]
+                return length, *max(found, key=lambda pair: _likeness(pair[0], text))
         return None
 
 
@@ -88,8 +89,8 @@ def make_lexicon_v1(paths: Mapping[str, str | Path]) -> LexiconTranslator:
     """Create the translator by dictionaries: longest match first, word order as in the source.
 
     A dictionary has a phrase a line, source and target divided by a tab (.tsv), or as
-    `{"source": …, "target": …}` (.jsonl), either also gzipped; lines that begin with `# ` are
-    remarks in a .tsv. `#` in a phrase stands for any number, which is copied. An empty target
+    `{"source": …, "target": …}` (.jsonl), either also gzipped; lines that begin with `# ` and
+    have no tab are remarks. `#` in a phrase stands for any number, which is copied. An empty target
     leaves the phrase out. Case and accents need not match, but a phrase that has those of the text
     comes first; words in capitals are translated in capitals. Numbers and signs are copied; words
     that are not in the dictionary are kept and listed as untranslated.
@@ -133,7 +134,7 @@ def read_phrases(path: Path) -> Iterator[tuple[str, str]]:
         with opened(path, "rt", encoding="utf-8-sig", newline="\n") as file:
             for number, line in enumerate(file, 1):
                 line = line.rstrip("\r\n")
-                if not line.strip() or (kind == ".tsv" and line.startswith("# ")):
+                if not line.strip() or (line.startswith("# ") and "\t" not in line):
                     continue
                 pair = _row(line) if kind == ".tsv" else _record(line)
                 if pair is None or not _TOKEN.search(pair[0]):
@@ -169,10 +170,13 @@ def _translated(text: str, lexicon: Lexicon) -> Translation:
     length = last = at = 0
     while at < len(tokens):
         found = lexicon.longest_match(folded, tokens, at)
-        count, target = found or (1, tokens[at])
+        count, phrase, target = found or (1, "", tokens[at])
         span = (matches[at].start(), matches[at + count - 1].end())
         if found:
-            target = _cased(_filled(target, tokens[at : at + count]), text[slice(*span)])
+            target = _filled(target, tokens[at : at + count])
+            # A phrase that is always written so has its translation as it is to be written.
+            if phrase[:1].islower():
+                target = _cased(target, text[slice(*span)])
         elif tokens[at][0].isalpha():
             untranslated.append(span)
         gap = text[last : span[0]]

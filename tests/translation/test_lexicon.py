@@ -72,7 +72,9 @@ def test_huge_text_takes_no_time():
 
 
 def test_files_of_both_kinds(tmp_path):
-    (tmp_path / "a.tsv").write_text("# remark\nfiebre\tfever\n\n#mg\t#mg\n", encoding="utf-8")
+    (tmp_path / "a.tsv").write_text(
+        "# remark\nfiebre\tfever\n\n# sobres\t# sachets\n", encoding="utf-8"
+    )
     with gzip.open(tmp_path / "b.jsonl.gz", "wt", encoding="utf-8") as file:
         file.write('{"source": "fièvre", "target": "fever"}\n')
     translator = make_lexicon_v1(
@@ -80,6 +82,7 @@ def test_files_of_both_kinds(tmp_path):
     )
     assert translator.capabilities().pairs == {("es", "en"), ("fr", "en")}
     assert next(translator.translate([Segment("FIEVRE")], "fr", "en")).text == "FEVER"
+    assert next(translator.translate([Segment("2 sobres")], "es", "en")).text == "2 sachets"
     assert translator.fingerprint("es", "en") != translator.fingerprint("fr", "en")
     with pytest.raises(ClintlError, match="CL600"):
         translator.translate([], "en", "es")
