@@ -11,9 +11,11 @@ WORDS = {
     "these those his her its their it he she they him them there is are was were be been has have "
     "had do does did",
     "es": "el la los las un una unos unas lo al del de en a con por para y e o u que se su sus le "
-    "les este esta estos estas ese esa es son fue fueron ha han desde hasta sobre entre",
+    "les este esta estos estas ese esa es son fue fueron ha han desde hasta sobre entre "
+    "durante tras según hacia",
     "fr": "le la les l' un une des du de d' au aux en à avec par pour et ou que qu' qui se s' son "
-    "sa ses ce cette ces c' il elle ils elles y est sont a ont sur dans chez",
+    "sa ses ce cette ces c' il elle ils elles y est sont a ont sur dans chez "
+    "depuis pendant durant dès vers",
     "ca": "el la els les l' un una uns unes lo al als del dels de d' en a amb per i o que se s' el "
     "seu la seva aquest aquesta és són ha han",
     "pt": "o a os as um uma uns umas do da dos das no na nos nas ao à aos às de em com por para e "
