@@ -159,6 +159,9 @@ def test_merged_units_are_shared_out_from_the_end():
     failed = read_translation("[[t:w:1]]*abc[[/]] [[t:w:2]]#def[[/]] [[t:w:3]]@ghi[[/]] * x", spans)
     assert failed.text == "abc def ghi * x"
     assert failed.untranslated == [(0, 2), (6, 11)]
+    failed = read_translation("[[t:w:1; t:w:2; t:w:3]]de l'*Zenker[[/]]", spans)
+    assert failed.text == "de l'Zenker"
+    assert failed.untranslated == [(6, 11)]
 
 
 def test_links_by_way_of_a_third_language():

@@ -22,7 +22,7 @@ _WORD = re.compile(r"\w+['\u2019]?|[^\w\s]+")
 _NUMBER = re.compile(r"t:w:(\d+)")
 _END = "[][\n]"
 # Signs before a word: unknown to the analysis, to the dictionary, to the generator.
-_FAILED = ("*", "@", "#")
+_FAILED = re.compile(r"(?:(?<=[\s'\u2019-])|^)[*@#](?=\w)")
 # How far a unit may be from where it is expected.
 _SLACK = 40
 
@@ -136,17 +136,34 @@ def read_translation(stream: str, spans: dict[int, CharSpan]) -> Read:
         numbers = [int(number) for number in _NUMBER.findall(match[1])]
         seen.update(numbers)
         sources = [spans[number] for number in dict.fromkeys(numbers) if number in spans]
-        word = unescape(match[2])
-        if word.startswith(_FAILED) and len(word) > 1:
-            # What only the generator failed on is translated, but not inflected.
-            if not word.startswith("#"):
-                failed.extend(sources)
-            word = word[1:]
-        links.extend(_share(sources, word, length))
-        add(word)
+        piece, signs = _without_signs(unescape(match[2]))
+        own = _share(sources, piece, length)
+        links.extend(own)
+        failed.extend(
+            source
+            for source, (start, end) in own
+            if any(start <= length + at < end for at in signs)
+        )
+        add(piece)
         last = match.end()
     add(unescape(stream[last:]))
-    return Read("".join(parts), links, failed, seen)
+    return Read("".join(parts), links, sorted(set(failed)), seen)
+
+
+def _without_signs(piece: str) -> tuple[str, list[int]]:
+    """Take off the signs of failure, and say where words begin that were not translated.
+
+    What only the generator failed on (#) is translated, but not inflected.
+    """
+    parts, places = [], []
+    length = last = 0
+    for match in _FAILED.finditer(piece):
+        parts.append(piece[last : match.start()])
+        length += len(parts[-1])
+        last = match.end()
+        if match[0] != "#":
+            places.append(length)
+    return "".join([*parts, piece[last:]]), places
 
 
 def _share(sources: list[CharSpan], piece: str, offset: int) -> list[Link]:
