@@ -63,8 +63,12 @@ def translate_cli(
     report: Annotated[
         Path | None, typer.Option("--report", help="Keep the figures (.json)")
     ] = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Say what it would take, and translate nothing")
+    ] = False,
 ) -> None:
     """Translate a labelled corpus: entities, categories and pairs go along."""
+    import sys
     from contextlib import nullcontext
 
     from tqdm import tqdm
@@ -72,7 +76,7 @@ def translate_cli(
 
     from ..translation.cache import Cache
     from ..translation.choice import make_projector, make_translator
-    from ..translation.corpus import translate_corpus
+    from ..translation.corpus import estimate_corpus, translate_corpus
     from ..translation.plans import Filters
     from ..util import write_json
 
@@ -93,7 +97,15 @@ def translate_cli(
     try:
         chosen = make_projector(projector, made)
         opened = Cache(cache, hashes_only=hashes_only) if cache else nullcontext()
-        with opened as store, tqdm(unit=" docs", disable=None) as bar:
+        if estimate:
+            with opened as store:
+                n, cost = estimate_corpus(path, made, chosen, source, target, cache=store)
+            price = f", {cost.price:.2f} {cost.currency}" if cost.currency else ""
+            msg.info(f"{n:,} segments to translate: {cost.characters:,} characters{price}")
+            return
+        # In a log, a line a minute will do.
+        often = 0.5 if sys.stderr.isatty() else 60.0
+        with opened as store, tqdm(unit=" docs", mininterval=often) as bar:
 
             def progress(done: int, total: int) -> None:
                 bar.total = total

@@ -94,10 +94,10 @@ def _make(
     name = str(what)
     if name.endswith(".cfg"):
         return _from_config(Path(name), kind)
-    for short, (full, module, function) in known.items():
+    for short, (full, module, attribute) in known.items():
         if name in (short, full):
             try:
-                made = getattr(importlib.import_module(module, __package__), function)
+                made = getattr(importlib.import_module(module, __package__), attribute)
             except ModuleNotFoundError as error:
                 raise _unknown(name, known, kind) from error
             return made(**settings)

@@ -12,7 +12,7 @@ from .cache import Cache, translate_cached
 from .markers import MarkerProjector
 from .plans import Filters, Plan, plan_document, put_together
 from .projection import DROPPED, Projected, Projector, mark_untranslated
-from .protocol import Segment, Translation, Translator
+from .protocol import Cost, Segment, Translation, Translator
 from .report import SECONDS_AN_ENTITY, Report
 from .segments import blank_pipeline
 
@@ -93,8 +93,9 @@ def translate_corpus(
             if any(made.error for made in translations):
                 continue
             translations, found = _project(plan, translations, projector)
+            annotated = plan.record.spans is not None
             masks = [
-                filters.masks(piece.text, made.text, ones)
+                filters.masks(piece.text, made.text, ones) if annotated else ""
                 for piece, made, ones in zip(plan.pieces, translations, found)
             ]
             report.masked.update(filter(None, masks))
@@ -107,6 +108,41 @@ def translate_corpus(
             raise _failure(report, out)
     report.seconds = time.monotonic() - started
     return report
+
+
+def estimate_corpus(
+    path: str | Path,
+    translator: Translator,
+    projector: Projector,
+    source: str,
+    target: str,
+    *,
+    cache: Cache | None = None,
+) -> tuple[int, Cost]:
+    """Say what translating a corpus would take; nothing is translated.
+
+    path (str | Path): A .spacy file, or a folder of them.
+    translator (Translator): Says what it costs.
+    projector (Projector): Its marks are part of what is translated.
+    source (str): The language of the corpus.
+    target (str): The language wanted.
+    cache (Cache | None): What it has costs nothing.
+    RETURNS (tuple[int, Cost]): How many different segments would be translated, and their cost.
+    RAISES (ClintlError): As `translate_corpus`.
+    """
+    translator.check(source, target)
+    reader = blank_pipeline(source)
+    fingerprint = translator.fingerprint(source, target)
+    met: set[str] = set()
+    cost = Cost()
+    docs = (plan_document(doc) for doc in iter_docbin(path, reader.vocab, forget=True))
+    while plans := list(islice(docs, BATCH)):
+        texts = dict.fromkeys(one.text for one in _texts(plans, projector))
+        known = cache.get(texts, (source, target), fingerprint) if cache else {}
+        fresh = [text for text in texts if text not in known and text not in met]
+        met.update(fresh)
+        cost += translator.cost([Segment(text) for text in fresh])
+    return len(met), cost
 
 
 def _texts(plans: Sequence[Plan], projector: Projector) -> list[Segment]:

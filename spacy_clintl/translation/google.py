@@ -28,9 +28,10 @@ _LONGEST_PAUSE = 60.0
 class _ServiceError(Exception):
     """The service gave no answer that can be used. Holds no text."""
 
-    def __init__(self, message: str, *, status: int = 0):
+    def __init__(self, message: str, *, status: int = 0, after: str | None = None):
         super().__init__(message)
         self.status = status
+        self.after = after
 
 
 class GoogleTranslator(Translator):
@@ -178,7 +179,7 @@ class GoogleTranslator(Translator):
                 if number == tries - 1:
                     self._gave_up = True
                     raise
-                time.sleep(self._wait(number, getattr(error, "after", None)))
+                time.sleep(self._wait(number, error.after))
         raise AssertionError
 
     def _post(self, url: str, body: dict[str, Any]) -> Any:
@@ -200,9 +201,8 @@ class GoogleTranslator(Translator):
                 return response.json()
             except ValueError:
                 raise _ServiceError("the service's answer cannot be read") from None
-        error = _ServiceError(_refusal(response), status=response.status_code)
-        error.after = response.headers.get("Retry-After")  # type: ignore[attr-defined]
-        raise error
+        after = response.headers.get("Retry-After")
+        raise _ServiceError(_refusal(response), status=response.status_code, after=after)
 
     def _wait(self, number: int, after: str | None) -> float:
         if after is not None and after.isdecimal():

@@ -18,7 +18,7 @@ def compose(first: Sequence[Link], second: Sequence[Link]) -> list[Link]:
     pieces: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for link in second:
         pieces.setdefault(link.source, []).append(link.target)
-    links = set()
+    links: set[Link] = set()
     for (start, end), targets in pieces.items():
         met = [link for link in first if link.target[0] < end and start < link.target[1]]
         sources = sorted({link.source for link in met})

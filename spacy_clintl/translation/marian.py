@@ -238,7 +238,7 @@ class MarianTranslator(Translator):
             return None
         source, target = config.get("source_lang"), config.get("target_lang")
         # Codes of several languages, such as 'roa' or 'mul', are for the model's prefix.
-        if all(isinstance(code, str) and len(code) == 2 for code in (source, target)):
+        if isinstance(source, str) and isinstance(target, str) and len(source) == len(target) == 2:
             return source, target
         return None
 

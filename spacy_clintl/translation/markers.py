@@ -40,7 +40,8 @@ class MarkerProjector(Projector):
             # Of marks at one place, closing ones come first, and what nests closes inside out.
             inserted.append((start, 1, -(end - start), f"[{number}]"))
             inserted.append((end, 0, end - start, f"[/{number}]"))
-        parts, last = [], 0
+        parts: list[str] = []
+        last = 0
         for at, _, _, mark in sorted(inserted):
             parts.extend((text[last:at], mark))
             last = at

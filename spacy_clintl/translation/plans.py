@@ -177,12 +177,13 @@ def put_together(
 def _mask(doc: Doc, missing: Sequence[CharSpan]) -> None:
     """Say of tokens, other than those of entities, that nobody knows whether they are entities."""
     taken = {token.i for ent in doc.ents for token in ent}
-    free = []
+    free: set[int] = set()
     for start, end in missing:
         span = doc.char_span(start, end, alignment_mode="expand")
-        free.extend(doc[i : i + 1] for i in range(span.start, span.end) if i not in taken)
-    free = list({span.start: span for span in free}.values())
-    doc.set_ents(list(doc.ents), missing=free, default="outside")
+        if span is not None:
+            free.update(range(span.start, span.end))
+    unknown = [doc[i : i + 1] for i in sorted(free - taken)]
+    doc.set_ents(list(doc.ents), missing=unknown, default="outside")
 
 
 def _told(one: Projected, offset: int) -> dict:

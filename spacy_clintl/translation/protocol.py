@@ -102,6 +102,8 @@ class Translator:
     """What every translator offers. A backend gives `capabilities`, `version` and `_translate`."""
 
     name: ClassVar[str] = ""
+    # Raised when, with the same program or model, translations or links become others.
+    revision: ClassVar[int] = 1
     # How many segments are translated together.
     batch_size: int = 32
 
@@ -120,7 +122,7 @@ class Translator:
         target (str): The language wanted.
         RETURNS (str): Backend, version and settings; equal where translations are equal.
         """
-        return f"{self.name} {self.version(source, target)}"
+        return f"{self.name} {self.revision} {self.version(source, target)}"
 
     def cost(self, segments: Sequence[Segment]) -> Cost:
         """Estimate what translating takes; a backend that charges gives its price, too."""

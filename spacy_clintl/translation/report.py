@@ -60,7 +60,7 @@ class Report:
         RETURNS (list[tuple[str, ...]]): The header and the rows.
         """
         total: Counter[str] = Counter()
-        rows = [("label", "entities", *STATUSES)]
+        rows: list[tuple[str, ...]] = [("label", "entities", *STATUSES)]
         for label, counts in sorted(self.entities.items()):
             total.update(counts)
             rows.append(_row(label, counts))

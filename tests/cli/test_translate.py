@@ -64,6 +64,18 @@ def test_a_corpus_is_translated_with_cache_and_report(folder):
     }
 
 
+def test_an_estimate_translates_nothing(folder):
+    options = ("--translator", "lexicon", "--lexicon", folder / "es-en.tsv")
+    code, output = run(folder, *options, "--estimate")
+    assert code == 0, output
+    length = len("Paciente 0 con dolor torácico y tos secreta.")
+    assert f"3 segments to translate: {3 * length} characters" in output
+    assert not (folder / "en.spacy").exists()
+    options += ("--cache", folder / "cache")
+    run(folder, *options)
+    assert "0 segments to translate" in run(folder, *options, "--estimate")[1]
+
+
 def test_translator_and_projector_come_from_a_config(folder):
     (folder / "t.cfg").write_text(
         '[translator]\n@misc = "cli_test_lexicon.v1"\n\n'

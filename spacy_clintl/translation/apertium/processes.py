@@ -1,7 +1,7 @@
 """A chain of programs that answers messages, each ended by a zero byte, for as long as it lives."""
 
 import os
-import select
+import selectors
 import subprocess
 import time
 from collections.abc import Sequence
@@ -65,24 +65,29 @@ class Chain:
         unsent = memoryview(b"".join(message.encode("utf-8") + b"\0" for message in messages))
         received = bytearray()
         deadline = time.monotonic() + self.timeout
-        while len(answers) < len(messages):
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise ChainError("no answer in time")
-            # Reading and writing at once: pipes that are full in both directions never move.
-            readable, writable, _ = select.select([out], [into] if unsent else [], [], left)
-            if writable:
-                unsent = unsent[os.write(into.fileno(), unsent[:_BLOCK]) :]
-            if not readable:
-                continue
-            block = os.read(out.fileno(), _BLOCK)
-            if not block:
-                raise ChainError("the program ended")
-            received += block
-            if b"\0" in block:
-                *whole, received = received.split(b"\0")
-                answers.extend(answer.decode("utf-8", errors="replace") for answer in whole)
-                deadline = time.monotonic() + self.timeout
+        with selectors.DefaultSelector() as selector:
+            selector.register(out, selectors.EVENT_READ)
+            selector.register(into, selectors.EVENT_WRITE)
+            while len(answers) < len(messages):
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise ChainError("no answer in time")
+                # Reading and writing at once: pipes that are full in both directions never move.
+                ready = [key.fileobj for key, _ in selector.select(left)]
+                if into in ready:
+                    unsent = unsent[os.write(into.fileno(), unsent[:_BLOCK]) :]
+                    if not unsent:
+                        selector.unregister(into)
+                if out not in ready:
+                    continue
+                block = os.read(out.fileno(), _BLOCK)
+                if not block:
+                    raise ChainError("the program ended")
+                received += block
+                if b"\0" in block:
+                    *whole, received = received.split(b"\0")
+                    answers.extend(answer.decode("utf-8", errors="replace") for answer in whole)
+                    deadline = time.monotonic() + self.timeout
         if len(answers) > len(messages) or received:
             del answers[:]
             raise ChainError("more answers than messages")

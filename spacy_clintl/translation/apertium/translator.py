@@ -1,6 +1,5 @@
 """Translation by an installed Apertium, directly or by way of a third language."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,7 +141,7 @@ class ApertiumTranslator(Translator):
 
 
 def make_apertium_v1(
-    modes: str | os.PathLike | None = None,
+    modes: str | Path | None = None,
     pivots: Sequence[str] = ("ca", "es"),
     timeout: float = 20.0,
     batch_size: int = 32,
@@ -155,7 +154,7 @@ def make_apertium_v1(
     words that it puts in by itself have none. A chain that dies or hangs is started anew, and each
     text that had no answer is tried once more.
 
-    modes (str | PathLike | None): Folder of the .mode files; None: that of the installed program.
+    modes (str | Path | None): Folder of the .mode files; None: that of the installed program.
     pivots (Sequence[str]): Languages by way of which to translate where there is no direct pair, in
         the order of preference.
     timeout (float): Seconds to wait for the translation of a text.
