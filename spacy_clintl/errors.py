@@ -591,6 +591,32 @@ class Errors(metaclass=ErrorsWithCodes):
         "Google Cloud Translation gave no access token ({reason}). Set application default "
         "credentials up with: gcloud auth application-default login"
     )
+    # the component translation_transfer
+    CL680 = (
+        "'{name}': the pipeline '{pipeline}' that it shall wrap cannot be loaded: {reason}. Name "
+        "an installed package or a folder in its setting 'pipeline'."
+    )
+    CL681 = (
+        "'{name}' wraps no pipeline. Name one for the language '{target}' in its setting "
+        "'pipeline'."
+    )
+    CL682 = (
+        "'{name}': {projector} cannot carry entities back, as {reason}. Leave 'projector' out "
+        "where the translator gives links, or name one that works from the two texts alone."
+    )
+    CL683 = (
+        "'{name}' carries entities back along links between words, and {translator} gives none. "
+        "Choose another translator, or a 'projector' that works from the two texts alone; with "
+        "'entities = false' there are categories only."
+    )
+    CL684 = (
+        "'{name}' translates to '{target}', but the pipeline to wrap is for '{lang}'. Name another "
+        "under 'pipeline', or set 'target'."
+    )
+    CL685 = (
+        "{path} cannot be loaded: {reason}. It was written with the component '{name}'; save the "
+        "pipeline anew."
+    )
 
 
 class Warnings(metaclass=ErrorsWithCodes):
@@ -609,4 +635,12 @@ class Warnings(metaclass=ErrorsWithCodes):
         "pipeline, give the frozen one its own transformer ('replace_listeners' beside 'source'), "
         "or instead of freezing it set 'loss_weight = 0' of an iob_ner, 'weight = 0' of all tasks "
         "of a multitask_textcat."
+    )
+    CW680 = (
+        "'{name}': {n} of {total} segments could not be translated ({reasons}). Nothing is "
+        "annotated in them."
+    )
+    CW681 = (
+        "There is an extension '{attribute}' already that computes its value, so '{name}' does not "
+        "set it."
     )
