@@ -108,33 +108,35 @@ class Writer:
         for one in found:
             if one.span is not None and not taken.isdisjoint(range(one.span.start, one.span.end)):
                 one.projected = replace(one.projected, status=COLLIDED)
-        new = [one for one in found if one.is_placed]
-        taken.update(token.i for one in new for token in one.span)
+        new = [(one.span, one) for one in found if one.span is not None and one.is_placed]
+        taken.update(token.i for span, _ in new for token in span)
         unsure = self._unsure(found)
         missing = (unsure | (gone & failed)) - taken if self.overwrite else set()
         outside = set(range(len(self.doc))) - taken - failed - unsure
         self.doc.set_ents(
-            [*stays, *(one.span for one in new)],
+            [*stays, *(span for span, _ in new)],
             missing=self._spans(missing),
             outside=self._spans(outside),
             # What another component said of the other tokens, if any did, stays.
             default="unmodified",
         )
         if self.confidence is not None:
-            for one in new:
-                one.span._.set(self.confidence, one.projected.confidence * self._sure(one.english))
+            for span, one in new:
+                span._.set(self.confidence, one.projected.confidence * self._sure(one.english))
         return found
 
     def _write_group(self, key: str, group: SpanGroup, projector: Projector) -> list[Found]:
         found = self._find(group, projector)
-        placed = [(n, one) for n, one in enumerate(found) if one.span is not None]
         sure = group.attrs.get("scores")
         if sure is None or len(sure) != len(found):
             sure = [self._sure(one.english) for one in found]
-        scores = [one.projected.confidence * float(sure[n]) for n, one in placed]
-        self.doc.spans[key] = SpanGroup(
-            self.doc, name=key, spans=[one.span for _, one in placed], attrs={"scores": scores}
-        )
+        placed = [
+            (one.span, one.projected.confidence * float(score))
+            for one, score in zip(found, sure)
+            if one.span is not None
+        ]
+        spans, scores = [span for span, _ in placed], [score for _, score in placed]
+        self.doc.spans[key] = SpanGroup(self.doc, name=key, spans=spans, attrs={"scores": scores})
         return found
 
     def _find(self, spans: Iterable[Span], projector: Projector) -> list[Found]:

@@ -136,9 +136,14 @@ class Backend:
         RETURNS (list[TranslatedText]): One a document.
         """
         translator, _ = self.require()
-        spans = [cut(doc.text, sentence_starts(doc) if len(doc) else [], ()) for doc in docs]
+        # A Doc makes its text anew each time.
+        texts = [doc.text for doc in docs]
+        spans = [
+            cut(text, sentence_starts(doc) if len(doc) else [], ())
+            for doc, text in zip(docs, texts)
+        ]
         segments = [
-            Segment(doc.text[start:end]) for doc, ones in zip(docs, spans) for start, end in ones
+            Segment(text[start:end]) for text, ones in zip(texts, spans) for start, end in ones
         ]
         results = translate_cached(translator, segments, *self.pair, self._opened_cache())
         made = [translation for translation, _ in results]
@@ -149,7 +154,7 @@ class Backend:
             message = Warnings.CW680.format(name=self.name, n=n, total=len(made), reasons=reasons)
             warnings.warn(message, stacklevel=2)
         rest = iter(made)
-        return [join(doc.text, ones, [next(rest) for _ in ones]) for doc, ones in zip(docs, spans)]
+        return [join(text, ones, [next(rest) for _ in ones]) for text, ones in zip(texts, spans)]
 
     def _opened_cache(self) -> Cache | None:
         if self._cache_path is None:

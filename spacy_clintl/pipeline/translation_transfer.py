@@ -101,7 +101,7 @@ def make_translation_transfer(
     """
     return TranslationTransfer(
         name,
-        source=source or nlp.lang,
+        source=source or nlp.lang or "",
         pipeline=pipeline,
         target=target,
         translator=translator,
@@ -410,7 +410,7 @@ def _restored(name: str, settings: dict[str, Any], data: bytes) -> TranslationTr
 
 def translation_of(doc: Doc) -> str | None:
     """RETURNS (str | None): The translation of a document; None if there is none."""
-    told = doc.user_data.get(("._.", TRANSFER, None, None))
+    told = doc._.get(TRANSFER)
     return None if told is None else told["text"]
 
 

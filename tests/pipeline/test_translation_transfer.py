@@ -173,8 +173,7 @@ def test_settings_leave_out_what_is_not_wanted():
     assert not doc.ents
     assert not doc.has_annotation("ENT_IOB")
     assert doc.cats == {"urgency/high": 0.0}
-    assert doc._.translation is None
-    assert doc._.translation_transfer is None
+    assert not doc.user_data
     assert spanish(categories=[])(TEXT).cats == {}
 
 
