@@ -99,9 +99,8 @@ class MarianTranslator(Translator):
         tokenizer, _ = self._loaded
         if not _is_multilingual(tokenizer):
             return
-        known = tokenizer.get_vocab()
         for lang in (source, target):
-            if _language_token(tokenizer, self._code(lang)) not in known:
+            if not _knows(tokenizer, _language_token(tokenizer, self._code(lang))):
                 raise ClintlError(Errors.CL620.format(path=self.path, lang=lang))
 
     def close(self) -> None:
@@ -170,7 +169,9 @@ class MarianTranslator(Translator):
         ends = _end_ids(model)
         done = []
         for text, row, logs in zip(texts, out.sequences.tolist(), scores.float().tolist()):
-            if not ends.intersection(row[1:]):
+            # Many models are made to end where the room does.
+            room = settings["max_new_tokens"] - 1
+            if not ends.intersection(row[1 : 1 + room]):
                 done.append(Translation("", error="the translation did not come to an end"))
                 continue
             # What is padded behind the end has no probability, or that of nothing else.
@@ -247,15 +248,14 @@ class MarianTranslator(Translator):
         if lang in self.languages:
             return self.languages[lang]
         tokenizer, _ = self._loaded
-        short = lang.split("-")[0]
-        known = tokenizer.get_vocab() if _is_multilingual(tokenizer) else {}
-        return NLLB[short] if NLLB.get(short) in known else lang
+        code = NLLB.get(lang.split("-")[0], lang)
+        return code if _is_multilingual(tokenizer) and _knows(tokenizer, code) else lang
 
     def _prefix(self, target: str) -> str:
         """Give what tells a Marian model of several targets which one is wanted."""
         tokenizer, _ = self._loaded
         token = f">>{self.languages.get(target, target)}<<"
-        return f"{token} " if token in tokenizer.get_vocab() else ""
+        return f"{token} " if _knows(tokenizer, token) else ""
 
     def _longest(self) -> int:
         tokenizer, model = self._loaded
@@ -334,6 +334,11 @@ def _language_token(tokenizer: Any, code: str) -> str:
     if hasattr(tokenizer, "get_lang_token"):
         return tokenizer.lang_code_to_token.get(code, code)
     return code
+
+
+def _knows(tokenizer: Any, token: str) -> bool:
+    # M2M100 has its languages beside its vocabulary.
+    return tokenizer.convert_tokens_to_ids(token) not in (None, tokenizer.unk_token_id)
 
 
 def _end_ids(model: Any) -> set[int]:

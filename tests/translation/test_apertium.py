@@ -19,6 +19,7 @@ from spacy_clintl.translation.apertium.stream import (
     read_translation,
     unescape,
 )
+from spacy_clintl.translation.apertium.translator import _ask
 from spacy_clintl.translation.links import compose
 from spacy_clintl.translation.protocol import Link, Segment
 from spacy_clintl.translation.provenance import make_provenance_v1
@@ -71,6 +72,13 @@ def test_a_chain_that_fails_says_so_and_starts_anew(echo, bad):
     echo._processes[-1].send_signal(signal.SIGKILL)
     echo._processes[-1].wait()
     assert echo.ask(["c"]) == ["C"]
+
+
+def test_what_fails_in_company_is_tried_once_more_alone(echo):
+    messages = ["a", "die once", "", "b", "die", "c"]
+    answers = _ask(echo, messages)
+    assert [*answers[:4], answers[5]] == ["A", "DIE ONCE", "", "B", "C"]
+    assert isinstance(answers[4], ChainError)
 
 
 def test_a_chain_belongs_to_its_process(echo):

@@ -39,11 +39,12 @@ def test_what_is_put_comes_back_after_reopening(tmp_path, hashes_only):
     path = tmp_path / "deep" / "cache.sqlite"
     with Cache(path, hashes_only=hashes_only) as cache:
         cache.put({TEXT: MADE, "x": Translation("", error="no")}, PAIR, "1")
+    for file in path.parent.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
     with Cache(path, hashes_only=hashes_only) as cache:
         assert cache.get([TEXT, "x", TEXT], PAIR, "1") == {TEXT: MADE}
         assert cache.get([TEXT], PAIR, "2") == {}
         assert cache.get([TEXT], ("es", "fr"), "1") == {}
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
     data = b"".join(file.read_bytes() for file in path.parent.iterdir())
     assert (b"secret" in data) is not hashes_only
 

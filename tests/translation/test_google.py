@@ -117,7 +117,9 @@ def test_requests_are_those_of_the_service(stub):
 
 def test_batches_keep_to_the_limits(stub):
     texts = [f"texto {n}" for n in range(2500)] + ["x" * 20_000, "y" * 20_000, "z" * 30_001]
-    made = translate(make(stub), *texts)
+    translator = make(stub)
+    translator.batch_size = 5000
+    made = translate(translator, *texts)
     assert [one.text for one in made[:-1]] == [text.upper() for text in texts[:-1]]
     assert "longer" in made[-1].error
     assert sum(len(body["contents"]) for _, _, body in stub.requests) == 2502

@@ -43,8 +43,11 @@ def test_a_trained_model_translates_in_batches_as_one_by_one(tmp_path, precision
     assert made[0].links is None
 
 
-def test_a_model_without_an_end_gives_errors_not_halves(random_marian):
+@pytest.mark.parametrize("forced", [None, 1])
+def test_a_model_without_an_end_gives_errors_not_halves(random_marian, forced):
     translator = make_marian_v1(str(random_marian), "es-en", beams=1)
+    # Published models are made to end at the greatest length.
+    translator._loaded[1].generation_config.forced_eos_token_id = forced
     translator._loaded[1].final_logits_bias[0, translator._loaded[0].eos_token_id] = -1e9
     made = translate(translator, ["fiebre alta", "", "tos " * 100])
     assert "did not come to an end" in made[0].error
