@@ -14,7 +14,8 @@ class TranslatedText:
     """A text and its translation, segment by segment; between segments both have the same.
 
     source (str): The text.
-    target (str): Its translation. A segment without one is empty there.
+    target (str): Its translation. A segment without one is empty there: words in another language
+        would only be taken for something.
     sources (tuple[CharSpan, ...]): The segments in the source.
     targets (tuple[CharSpan, ...]): The segments in the target.
     translations (tuple[Translation, ...]): What became of each, with offsets from its start.
@@ -80,10 +81,8 @@ def join(
     length = last = 0
     for (start, end), made in zip(spans, translations, strict=True):
         gap = text[last:start]
-        # What is left in the wrong language would only be taken for something.
-        words = "" if made.error else made.text
-        parts.extend((gap, words))
-        targets.append((length + len(gap), length + len(gap) + len(words)))
+        parts.extend((gap, made.text))
+        targets.append((length + len(gap), length + len(gap) + len(made.text)))
         length, last = targets[-1][1], end
     parts.append(text[last:])
     return TranslatedText(text, "".join(parts), tuple(spans), tuple(targets), tuple(translations))

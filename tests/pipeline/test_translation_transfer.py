@@ -66,6 +66,12 @@ def sure(doc):
     return doc
 
 
+@Language.component("tests_linked")
+def linked(doc):
+    doc.ents = [Span(doc, ent.start, ent.end, ent.label, kb_id="Q38933") for ent in doc.ents]
+    return doc
+
+
 def english(*more, patterns=()):
     nlp = spacy.blank("en")
     ruler = nlp.add_pipe("entity_ruler")
@@ -187,6 +193,19 @@ def test_confidence_is_the_product():
     assert [ent._.confidence for ent in doc.ents] == [0.5 * share for share in shares]
 
 
+def test_links_to_knowledge_bases_come_back():
+    doc = spanish(english("tests_linked"))("Paciente con fiebre alta")
+    assert [ent.kb_id_ for ent in doc.ents] == ["Q38933"]
+
+
+def test_function_words_that_came_along_are_cut_off():
+    translator = Torn({"paciente con fiebre": "paciente=patient|con fiebre=fever"})
+    patterns = [{"label": "FINDING", "pattern": "fever"}]
+    doc = spanish(english(patterns=patterns), translator=translator)("paciente con fiebre")
+    assert ents(doc) == [("fiebre", "FINDING")]
+    assert doc._.translation_transfer["entities"][0]["status"] == "trimmed"
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_what_is_there_stays_or_gives_way(overwrite):
     nlp = spanish(overwrite=overwrite)
@@ -302,6 +321,11 @@ def test_an_entity_without_a_place_leaves_its_segment_unannotated():
     assert (told["status"], told["confidence"]) == ("dropped", 0.0)
     assert "source" not in told
     assert iobs(doc) == ["", "", "", "O", "O", "O"]
+    # Nor does what gives way leave anything behind.
+    nlp = spanish(translator=translator, overwrite=True)
+    doc = nlp.make_doc("uno dos.\ntres.")
+    doc.ents = [Span(doc, 0, 1, label="OLD")]
+    assert iobs(nlp(doc)) == ["", "", "", "O", "O", "O"]
 
 
 def test_torn_entities_and_collisions():
@@ -314,6 +338,15 @@ def test_torn_entities_and_collisions():
     assert len(there["fragments"]) == 2
     # The part that is not the entity's span is neither inside nor outside of one.
     assert sorted(iobs(doc)) == sorted(["B", "B", "", "O"])
+
+
+def test_a_collision_leaves_its_tokens_unannotated():
+    known = {"mucha fiebre hay alta": "mucha=one|fiebre=two|fiebre=three|hay=four|alta=five"}
+    patterns = [{"label": "A", "pattern": "one two"}, {"label": "B", "pattern": "three four"}]
+    doc = spanish(english(patterns=patterns), translator=Torn(known))("mucha fiebre hay alta")
+    assert ents(doc) == [("mucha fiebre", "A")]
+    assert [one["status"] for one in doc._.translation_transfer["entities"]] == ["kept", "collided"]
+    assert iobs(doc) == ["B", "I", "", "O"]
 
 
 def test_spans_that_meet_in_a_token_collide():
@@ -397,6 +430,18 @@ def test_cache_is_used(tmp_path):
     silent = Torn()
     assert spanish(translator=silent, cache=str(path))("tos")._.translation == "cough"
     assert not silent.calls
+
+
+def test_another_process_opens_the_cache_itself(tmp_path, monkeypatch):
+    backend = TranslationTransfer(
+        source="es",
+        translator=LexiconTranslator({("es", "en"): Lexicon(PHRASES)}),
+        cache=str(tmp_path / "cache.db"),
+    ).backend
+    cache = backend._opened_cache()
+    assert backend._opened_cache() is cache
+    monkeypatch.setattr("os.getpid", lambda: 0)
+    assert backend._opened_cache() is not cache
 
 
 def test_errors_go_to_the_handler():
