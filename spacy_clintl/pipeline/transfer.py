@@ -8,7 +8,7 @@ from spacy.tokens import Doc, Span, SpanGroup
 
 from ..data.records import Span as Entity
 from ..translation.backwards import TranslatedText, project_back
-from ..translation.projection import COLLIDED, DROPPED, Projected, Projector, mark_collisions
+from ..translation.projection import COLLIDED, DROPPED, Projected, Projector, overlap
 from ..translation.protocol import CharSpan
 
 
@@ -29,6 +29,11 @@ class Found:
     def is_placed(self) -> bool:
         """Whether it has tokens of its own."""
         return self.span is not None and self.projected.status != COLLIDED
+
+    @property
+    def tokens(self) -> range:
+        """The numbers of its tokens."""
+        return range(0) if self.span is None else range(self.span.start, self.span.end)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -106,7 +111,7 @@ class Writer:
         gone = {token.i for ent in self.doc.ents for token in ent}
         taken = {token.i for ent in stays for token in ent}
         for one in found:
-            if one.span is not None and not taken.isdisjoint(range(one.span.start, one.span.end)):
+            if not taken.isdisjoint(one.tokens):
                 one.projected = replace(one.projected, status=COLLIDED)
         new = [(one.span, one) for one in found if one.span is not None and one.is_placed]
         taken.update(token.i for span, _ in new for token in span)
@@ -151,11 +156,7 @@ class Writer:
             else:
                 one = replace(one, start=span.start_char, end=span.end_char)
                 found.append(Found(english, one, span))
-        # Those that share no character may share a token.
-        apart = [n for n, one in enumerate(found) if one.is_placed]
-        marked = mark_collisions([entities[n] for n in apart], [found[n].projected for n in apart])
-        for n, one in zip(apart, marked):
-            found[n].projected = one
+        _mark_meetings(found)
         return found
 
     def _snapped(self, one: Projected, english: Span) -> Span | None:
@@ -198,10 +199,34 @@ class Writer:
                 tokens.update(range(span.start, span.end))
         return tokens
 
-    def _spans(self, tokens: Iterable[int]) -> list[Span]:
-        return [self.doc[n : n + 1] for n in sorted(tokens)]
+    def _spans(self, tokens: set[int]) -> list[Span]:
+        """Make spans of tokens, one for each run of them."""
+        starts = sorted(n for n in tokens if n - 1 not in tokens)
+        ends = sorted(n + 1 for n in tokens if n + 1 not in tokens)
+        return [self.doc[start:end] for start, end in zip(starts, ends)]
 
     def _sure(self, english: Span) -> float:
         """Give the wrapped pipeline's confidence, 1 where it has none."""
         value = english._.get(self.confidence) if self.confidence is not None else None
         return 1.0 if value is None else float(value)
+
+
+def _mark_meetings(found: Sequence[Found]) -> None:
+    """Mark spans that share a token, though their characters and those of the translation do not.
+
+    As `mark_collisions`, but in a time that does not grow with the square of the spans.
+    """
+    order = sorted(
+        (n for n, one in enumerate(found) if one.is_placed),
+        key=lambda n: (-found[n].projected.confidence, -len(found[n].tokens), n),
+    )
+    holders: dict[int, list[Span]] = {}
+    for n in order:
+        one = found[n]
+        rivals = (other for token in one.tokens for other in holders.get(token, ()))
+        here = (one.english.start_char, one.english.end_char)
+        if any(not overlap(here, (other.start_char, other.end_char)) for other in rivals):
+            one.projected = replace(one.projected, status=COLLIDED)
+            continue
+        for token in one.tokens:
+            holders.setdefault(token, []).append(one.english)

@@ -565,6 +565,28 @@ def test_saving_takes_all_along(tmp_path, lexicon, wrapped):
     assert spacy.load(tmp_path / "again")(TEXT).to_json() == expected
 
 
+def test_a_trained_pipeline_is_wrapped(tmp_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("iob_ner", config={"model": {"tok2vec": {"width": 16, "embed_size": 100}}})
+    text = "Patient with high fever and cough"
+    gold = {"entities": [(13, 23, "FINDING"), (28, 33, "FINDING")]}
+    example = Example.from_dict(nlp.make_doc(text), gold)
+    optimizer = nlp.initialize(lambda: [example])
+    for _ in range(30):
+        nlp.update([example], sgd=optimizer)
+    english_doc = nlp(text)
+    assert [ent.text for ent in english_doc.ents] == ["high fever", "cough"]
+    outer = spanish(nlp)
+    doc = outer("Paciente con fiebre alta y tos")
+    assert ents(doc) == [("fiebre alta", "FINDING"), ("tos", "FINDING")]
+    assert [ent._.confidence for ent in doc.ents] == [ent._.confidence for ent in english_doc.ents]
+    outer.get_pipe("translation_transfer").to_disk(tmp_path)
+    read = spanish(spacy.blank("en")).get_pipe("translation_transfer").from_disk(tmp_path)
+    again = read(outer.make_doc(doc.text))
+    assert again._.translation_transfer == doc._.translation_transfer
+    assert [ent._.confidence for ent in again.ents] == [ent._.confidence for ent in doc.ents]
+
+
 def test_saved_without_a_wrapped_pipeline(tmp_path, lexicon):
     nlp = spanish(lexicon=str(lexicon))
     nlp.to_disk(tmp_path / "saved")
