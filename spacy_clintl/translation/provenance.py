@@ -1,5 +1,6 @@
 """Projection along links that the translator gave: no aligner, nothing guessed."""
 
+import re
 from collections.abc import Sequence
 
 from ..data.records import Span as Entity
@@ -52,22 +53,13 @@ class ProvenanceProjector(Projector):
         spans = sorted({link.target for link in own if link.target[0] < link.target[1]})
         if not spans:
             return Projected(entity.label, 0, 0, DROPPED, 0.0)
-        others = sorted({link.target for link in links} - set(spans))
-        # Function words that went elsewhere tear nothing, as those that come from nowhere.
-        runs = _runs(spans, [other for other in others if self._tells(target_text, other)])
+        foreign = sorted({link.target for link in links} - set(spans))
+        runs = _runs(target_text, spans, foreign)
         # A run of function words has been moved away from what it went with: it says nothing.
         telling = [run for run in runs if self._tells(target_text, run)] or runs
         start, end = max(telling, key=lambda run: (run[1] - run[0], -run[0]))
         fragments = tuple(telling) if len(telling) > 1 else ()
-        shared = [
-            link.target
-            for link in links
-            if link.target in spans and not _overlap_any(link.source, parts)
-        ]
-        if fragments:
-            # At the place of the tear a function word has lost what it went with.
-            shared = [(start, end)]
-        start, end, cut = self._trimmed(target_text, (start, end), shared)
+        start, end, cut = self._trimmed(source_text, target_text, parts, (start, end))
         telling_words = self._telling_words(source_text, parts)
         linked = [
             word for word in telling_words if _overlap_any(word, [link.source for link in own])
@@ -93,23 +85,26 @@ class ProvenanceProjector(Projector):
         return any(not carries_nothing(word, self._target_words) for word in words)
 
     def _trimmed(
-        self, text: str, span: CharSpan, shared: Sequence[CharSpan]
+        self, source_text: str, target_text: str, parts: Sequence[CharSpan], span: CharSpan
     ) -> tuple[int, int, bool]:
-        """Cut function words and marks off the edges that stand for other words, too."""
+        """Cut function words and marks off the edges that the entity does not have at its own."""
         start, end = span
         words = [
-            (match[0], (start + match.start(), start + match.end()))
-            for match in WORD.finditer(text[start:end])
+            (match[0], start + match.start(), start + match.end())
+            for match in WORD.finditer(target_text[start:end])
         ]
-        along = [
-            carries_nothing(word, self._target_words) and _overlap_any(place, shared)
-            for word, place in words
-        ]
-        if all(along):
+        source = [word for a, b in parts for word in WORD.findall(source_text[a:b])]
+        bare = [carries_nothing(word, self._target_words) for word, _, _ in words]
+        if not source or all(bare):
             return start, end, False
-        first = along.index(False)
-        last = len(along) - 1 - along[::-1].index(False)
-        return words[first][1][0], words[last][1][1], first > 0 or last < len(words) - 1
+        first, last = 0, len(words) - 1
+        if not any(carries_nothing(word, self._source_words) for word in (source[0], source[-1])):
+            while bare[first]:
+                first += 1
+            while bare[last]:
+                last -= 1
+        cut = first > 0 or last < len(words) - 1
+        return words[first][1], words[last][2], cut
 
     def _telling_words(self, text: str, parts: Sequence[CharSpan]) -> list[CharSpan]:
         """List the words of an entity that carry meaning; all, if there are none."""
@@ -143,10 +138,10 @@ def make_provenance_v1() -> ProvenanceProjector:
     """Create the projector by the translator's own links.
 
     An entity's span is what lies between the first and the last character linked to it. If a word
-    linked to something else lies in between, other than a function word, the entity is torn apart:
-    of its parts those of function words only are left out ('trimmed'); if several are left, the
-    largest is the span ('discontinuous'). Function words at an edge that are linked to a neighbour,
-    too, are cut off ('trimmed'). Where a word of the entity has no link, a word beside the
+    linked to something else lies in between, the entity is torn apart: of its parts those of
+    function words only are left out ('trimmed'); if several are left, the largest is the span
+    ('discontinuous'). Function words at an edge that only came along, as the entity has none at its
+    own edges, are cut off ('trimmed'). Where a word of the entity has no link, a word beside the
     span that has none either is taken in ('trimmed'). An entity without any link is 'dropped'.
 
     The confidence is the share of the entity's words that have a link, times the share of the
@@ -157,12 +152,17 @@ def make_provenance_v1() -> ProvenanceProjector:
     return ProvenanceProjector()
 
 
-def _runs(spans: Sequence[CharSpan], foreign: Sequence[CharSpan]) -> list[CharSpan]:
-    """Join spans that have no foreign one between them."""
+def _runs(text: str, spans: Sequence[CharSpan], foreign: Sequence[CharSpan]) -> list[CharSpan]:
+    """Join spans that have no foreign word between them."""
     runs = [spans[0]]
     for start, end in spans[1:]:
         before, reached = runs[-1]
-        if any(overlap(other, (reached, start)) for other in foreign):
+        between = (reached, start)
+        torn = any(
+            overlap(other, between) and re.search(r"\w", text[other[0] : other[1]])
+            for other in foreign
+        )
+        if torn:
             runs.append((start, end))
         else:
             runs[-1] = (before, max(reached, end))

@@ -152,7 +152,7 @@ def test_merged_units_are_shared_out_from_the_end():
     spans = {1: (0, 2), 2: (3, 5), 3: (6, 11)}
 
     def read(stream):
-        found = read_translation(stream, spans, "de l' poumon", frozenset(["de", "el"]))
+        found = read_translation(stream, spans)
         return found.text, [(link.source, found.text[slice(*link.target)]) for link in found.links]
 
     assert read("[[t:w:1; t:w:2; t:w:3]]de l'estat[[/]]") == (
@@ -163,15 +163,11 @@ def test_merged_units_are_shared_out_from_the_end():
         "del pulmó.",
         [((0, 2), "del"), ((3, 5), "del"), ((6, 11), "pulmó")],
     )
-    # What the rules put before one word is the translation of none.
-    assert read("[[t:w:3]]el cofre[[/]]") == ("el cofre", [((6, 11), "cofre")])
-    assert read("[[t:w:1]]de el[[/]]") == ("de el", [((0, 2), "de el")])
-    stream = "[[t:w:1]]*abc[[/]] [[t:w:2]]#def[[/]] [[t:w:3]]@ghi[[/]] * x"
-    failed = read_translation(stream, spans, "de l' poumon")
+    assert read("[[t:w:3]]de cofre[[/]]") == ("de cofre", [((6, 11), "de cofre")])
+    failed = read_translation("[[t:w:1]]*abc[[/]] [[t:w:2]]#def[[/]] [[t:w:3]]@ghi[[/]] * x", spans)
     assert failed.text == "abc def ghi * x"
     assert failed.untranslated == [(0, 2), (6, 11)]
-    stream = "[[t:w:1; t:w:2; t:w:3]]de l'*Zenker[[/]]"
-    failed = read_translation(stream, spans, "de l' poumon")
+    failed = read_translation("[[t:w:1; t:w:2; t:w:3]]de l'*Zenker[[/]]", spans)
     assert failed.text == "de l'Zenker"
     assert failed.untranslated == [(6, 11)]
 

@@ -8,7 +8,6 @@ wordbound blank `[[t:w:N]]` passes its number to what is generated from it:
 import re
 from dataclasses import dataclass
 
-from ..function_words import carries_nothing
 from ..protocol import CharSpan, Link
 
 _ESCAPED = re.compile(r"[\[\]{}^$/\\@<>]")
@@ -112,18 +111,11 @@ def _find(text: str, surface: str, least: int, expected: int) -> int | None:
     return None if found < 0 else found
 
 
-def read_translation(
-    stream: str, spans: dict[int, CharSpan], text: str, words: frozenset[str] = frozenset()
-) -> Read:
+def read_translation(stream: str, spans: dict[int, CharSpan]) -> Read:
     """Read a translation and its links.
-
-    A function word that comes with the translation of one word, such as an article that the other
-    language needs, was put in by the rules: no link covers it.
 
     stream (str): What the last program gave.
     spans (dict[int, CharSpan]): Where the numbered units are in the source.
-    text (str): The source.
-    words (frozenset[str]): The function words of the target's language.
     RETURNS (Read): The translation.
     """
     parts: list[str] = []
@@ -146,8 +138,6 @@ def read_translation(
         sources = [spans[number] for number in dict.fromkeys(numbers) if number in spans]
         piece, signs = _without_signs(unescape(match[2]))
         own = _share(sources, piece, length)
-        if len(own) == 1 and not any(map(str.isspace, text[slice(*own[0].source)])):
-            own = [_bare(own[0], piece, length, words)]
         links.extend(own)
         failed.extend(
             source
@@ -192,11 +182,3 @@ def _share(sources: list[CharSpan], piece: str, offset: int) -> list[Link]:
     if alone:
         links.extend(Link(one, two) for one, two in zip(sources[-alone:], words[-alone:]))
     return links
-
-
-def _bare(link: Link, piece: str, offset: int, words: frozenset[str]) -> Link:
-    """Leave function words at the edges out of a link, unless there is nothing else."""
-    telling = [match for match in _WORD.finditer(piece) if not carries_nothing(match[0], words)]
-    if not telling:
-        return link
-    return Link(link.source, (offset + telling[0].start(), offset + telling[-1].end()))

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import ClintlError, Errors
-from ..function_words import function_words
 from ..links import compose
 from ..offsets import Normalised
 from ..protocol import Capabilities, CharSpan, Link, Translation, Translator
@@ -120,7 +119,7 @@ class ApertiumTranslator(Translator):
         for text, before, one, answer in zip(texts, analysed, numbered, answers):
             failed = next((a for a in (before, answer) if isinstance(a, ChainError)), None)
             if failed is None:
-                legs.append(_read(text, one, str(answer), function_words(pair[1])))
+                legs.append(_read(text, one, str(answer)))
             else:
                 legs.append(_Leg(error=str(failed)))
         return legs
@@ -183,10 +182,10 @@ def _ask(chain: Chain, messages: Sequence[str]) -> list[str | ChainError]:
     return [next(answers) if message else "" for message in messages]
 
 
-def _read(text: str, numbered: Numbered, answer: str, words: frozenset[str]) -> _Leg:
+def _read(text: str, numbered: Numbered, answer: str) -> _Leg:
     if not text:
         return _Leg()
-    read = read_translation(answer, numbered.spans, text, words)
+    read = read_translation(answer, numbered.spans)
     if not read.numbers <= numbered.spans.keys():
         return _Leg(error="the answer belongs to another text")
     end = len(text)
