@@ -30,7 +30,8 @@ from wasabi import msg
 from spacy_clintl.data.docbin import read_docbin
 from spacy_clintl.evaluation.classification import classification_scores
 from spacy_clintl.experiments.config import digest
-from spacy_clintl.experiments.plan import DataSet, cells_of, read_plan
+from spacy_clintl.experiments.plan import DataSet, cells_of
+from spacy_clintl.experiments.plan_file import read_plan
 from spacy_clintl.experiments.runs import append_run, outcomes_path, read_runs
 from spacy_clintl.experiments.subsets import draw
 

@@ -456,6 +456,10 @@ class Errors(metaclass=ErrorsWithCodes):
         "spacy_clintl.Grow.v1: the settings of '{name}' have '{setting}', but can have: {known}. "
         "Mend [initialize.after_init.components.{name}]."
     )
+    CL498 = (
+        "spacy_clintl.TuneEncoder.v1 names the component '{name}', {what}. Name one with an "
+        "AdaptedTransformer in [initialize.after_init]."
+    )
 
     # 5xx: evaluation, deployment, command line
     # experiments
@@ -519,6 +523,11 @@ class Errors(metaclass=ErrorsWithCodes):
     CL527 = (
         "The installed pipeline tried to reach what must not be reached: {violations}. It must "
         "carry all it needs."
+    )
+    CL528 = "'through' has {setting} {value!r}. Give the language of the corpus, such as 'es'."
+    CL529 = (
+        "{path} has {n} documents, but the corpus of which it is another form has {expected}. "
+        "Make it from the corpus itself."
     )
 
     # 6xx: translation; 600 to 649: translators, projection, translated corpora

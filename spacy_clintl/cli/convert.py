@@ -35,6 +35,12 @@ def convert_cli(
         str,
         typer.Option("--discontinuous", help="Entities in fragments: hull, longest or drop"),
     ] = "hull",
+    entities: Annotated[
+        str | None,
+        typer.Option(
+            "--entities", help="Keep these entity labels alone: A,B, or renamed: A=NEW,B=OTHER"
+        ),
+    ] = None,
     spans_key: Annotated[
         str | None,
         typer.Option("--spans-key", help="Entities into this group of doc.spans, too"),
@@ -78,6 +84,10 @@ def convert_cli(
             raise ClintlError(Errors.CL133.format(name=format_name, option="--option", value=item))
         options[_key(name)] = value
     if source.suffix == ".spacy" and target.suffix != ".spacy":
+        if entities is not None:
+            raise ClintlError(
+                Errors.CL133.format(name=format_name, option="--entities", value=entities)
+            )
         n_documents = write_back(format_name, source, target, options=options)
         msg.good(f"Wrote {n_documents:,} documents to {target}")
         return
@@ -90,6 +100,7 @@ def convert_cli(
         pattern=pattern,
         limit=limit,
         seed=seed,
+        entities=None if entities is None else read_entities(format_name, entities),
         policy=Policy(misaligned, discontinuous, spans_key),
         report=report,
     )
@@ -105,6 +116,27 @@ def convert_cli(
         msg.warn(f"Skipped {counts.n_skipped - 10:,} more; --report lists the first thousand")
     files = f" (a folder of {len(list(target.iterdir()))} files)" if target.is_dir() else ""
     msg.good(f"Wrote {counts.documents:,} documents to {target}{files}")
+
+
+def read_entities(format_name: str, value: str) -> dict[str, str]:
+    """Read the entity labels that are wanted.
+
+    format_name (str): The format's name, for the message.
+    value (str): Such as 'CHEM=Chemical,DISO'.
+    RETURNS (dict[str, str]): From labels to what they become.
+    RAISES (ClintlError): A label is empty, or named twice.
+    """
+    from ..errors import ClintlError, Errors
+
+    wanted: dict[str, str] = {}
+    for item in value.split(","):
+        old, _, new = (part.strip() for part in item.partition("="))
+        if not old or old in wanted or (not new and "=" in item):
+            raise ClintlError(
+                Errors.CL133.format(name=format_name, option="--entities", value=value)
+            )
+        wanted[old] = new or old
+    return wanted
 
 
 @command("formats")

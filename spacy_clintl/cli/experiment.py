@@ -31,7 +31,7 @@ def experiment_cli(
     """Train and score variants of pipelines; interrupted, the same command goes on."""
     from wasabi import msg
 
-    from ..experiments.plan import read_plan
+    from ..experiments.plan_file import read_plan
     from ..experiments.runner import duration, prepare_runs, run_plan, time_left
     from ..experiments.runs import read_runs
 

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ def convert(
     pattern: str = "*",
     limit: int | None = None,
     seed: int | None = None,
+    entities: Mapping[str, str] | None = None,
     policy: Policy = DEFAULT_POLICY,
     report: str | Path | None = None,
 ) -> ConversionCounts:
@@ -45,6 +47,8 @@ def convert(
     pattern (str): Which files of a folder to take, e.g. '*.iob'.
     limit (int | None): Keep this many records: the first ones or, with a seed, a random sample.
     seed (int | None): Draws the sample; without a limit it changes nothing.
+    entities (Mapping[str, str] | None): The entity labels wanted, and what each becomes; None keeps
+        all as they are.
     policy (Policy): What becomes of entities that do not fit `doc.ents`.
     report (str | Path | None): A JSON file for the counts and settings.
     RETURNS (ConversionCounts): What was read, written, changed and left out.
@@ -61,6 +65,8 @@ def convert(
     nlp = blank(lang)
     counts = ConversionCounts()
     records = _sample(reader(paths, counts, **settings), limit, seed)
+    if entities is not None:
+        records = _relabelled(records, entities, counts)
     with docbin_writer(target) as add:
         while batch := list(islice(records, ZONE)):
             with nlp.memory_zone():
@@ -81,6 +87,7 @@ def convert(
             "pattern": pattern,
             "limit": limit,
             "seed": seed,
+            "entities_wanted": None if entities is None else dict(entities),
             "policy": vars(policy),
             **counts.to_dict(),
         }
@@ -158,6 +165,21 @@ def source_files(source: Path, pattern: str = "*", *, but: Path | None = None) -
     if not files:
         raise ClintlError(Errors.CL144.format(path=source, pattern=pattern))
     return files
+
+
+def _relabelled(
+    records: Iterator[Record], wanted: Mapping[str, str], counts: ConversionCounts
+) -> Iterator[Record]:
+    for record in records:
+        if record.spans is not None:
+            spans = [
+                replace(span, label=wanted[span.label])
+                for span in record.spans
+                if span.label in wanted
+            ]
+            counts.unwanted += len(record.spans) - len(spans)
+            record = replace(record, spans=spans)
+        yield record
 
 
 def _sample(records: Iterator[Record], limit: int | None, seed: int | None) -> Iterator[Record]:

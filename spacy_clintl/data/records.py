@@ -114,6 +114,7 @@ class ConversionCounts:
     overlapping (int): Entities left out of `doc.ents` because a longer one overlaps them.
     dropped (int): Entities left out because they miss token borders, hold no character, or are
         discontinuous, as the policy says.
+    unwanted (int): Entities of labels that were not asked for.
     repaired (int): Entity tags that the reader had to mend.
     skipped (list[tuple[str, str]]): Records left out: file and line, and the reason. Only the
         first thousand are named.
@@ -131,6 +132,7 @@ class ConversionCounts:
     trimmed: int = 0
     overlapping: int = 0
     dropped: int = 0
+    unwanted: int = 0
     repaired: int = 0
     skipped: list[tuple[str, str]] = field(default_factory=list)
     n_skipped: int = 0

@@ -30,8 +30,11 @@ def config_of(cell: Cell) -> tuple[Config, dict[str, Head]]:
         task is missing, or a stock component would get several corpora.
     """
     variant = cell.variant
+    overrides = dict(variant.overrides)
+    if cell.start is not None:
+        overrides["paths.start"] = cell.start
     try:
-        config = load_config(variant.config, overrides=variant.overrides, interpolate=False)
+        config = load_config(variant.config, overrides=overrides, interpolate=False)
         pipeline = list(config["nlp"]["pipeline"])
         components = config["components"]
     except Exception as error:
@@ -91,9 +94,27 @@ def id_of(cell: Cell, config: Config, heads: dict[str, Head]) -> str:
         "size": cell.size,
         "seed": cell.seed,
         "settings": vars(cell.settings),
+        **_transfer_of(cell),
     }
     text = json.dumps(data, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
+
+
+def _transfer_of(cell: Cell) -> dict[str, Any]:
+    """What else determines a run; nothing for the most, whose ids stay as they were."""
+    found: dict[str, Any] = {}
+    if cell.start is not None and not cell.trains:
+        found["start"] = digest(cell.start)
+    for corpus in cell.corpora:
+        data = {
+            "form": None if corpus.form is None else digest(str(corpus.form)),
+            "also": [digest(str(path)) for path in corpus.also],
+            # The file that keeps translations changes nothing.
+            "through": {k: v for k, v in (corpus.through or {}).items() if k != "cache"},
+        }
+        if any(data.values()):
+            found.setdefault("transfer", {})[corpus.name] = data
+    return found
 
 
 @cache
@@ -130,7 +151,7 @@ def words_of(cell: Cell) -> float:
     for corpus in cell.corpora:
         n_docs, n_words = size_of(str(corpus.train))
         share = cell.size if cell.size <= 1 else min(1.0, cell.size / max(1, n_docs))
-        words += share * n_words
+        words += share * n_words + sum(size_of(str(path))[1] for path in corpus.also)
     return cell.settings.epochs * words
 
 

@@ -132,6 +132,33 @@ class Head:
         return pipe.scoring_of(self.task)
 
 
+def entity_keys(doc: Doc) -> list[tuple[str, str]]:
+    """RETURNS (list[tuple[str, str]]): Label and folded text of each entity of a Doc."""
+    return [(ent.label_, " ".join(ent.text.casefold().split())) for ent in doc.ents]
+
+
+def unseen_recall(examples: Sequence[Example], seen: frozenset[tuple[str, str]]) -> dict[str, Any]:
+    """Say how many of the entities are found that the training documents did not show.
+
+    examples (Sequence[Example]): The examples, with restored predictions.
+    seen (frozenset[tuple[str, str]]): What `entity_keys` gave of the training documents.
+    RETURNS (dict[str, Any]): `ents_r_unseen`, None where all were shown, and `ents_n_unseen`.
+    """
+    found = total = 0
+    for example in examples:
+        gold = example.reference
+        predicted = {
+            (ent.label_, int(tokens[0]), int(tokens[-1]) + 1)
+            for ent in example.predicted.ents
+            if len(tokens := example.alignment.x2y[ent.start : ent.end])
+        }
+        for ent, key in zip(gold.ents, entity_keys(gold), strict=True):
+            if key not in seen:
+                total += 1
+                found += (ent.label_, ent.start, ent.end) in predicted
+    return {"ents_r_unseen": found / total if total else None, "ents_n_unseen": total}
+
+
 def _count_entities(example: Example) -> dict[str, list[int]]:
     """Count true positives, false positives and false negatives as spaCy's `get_ner_prf` does."""
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])

@@ -1,16 +1,9 @@
 """The plan of an experiment: one YAML file, and the runs that follow from it."""
 
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-import srsly
-
-from ..errors import ClintlError, Errors
-
-ALL, EACH = "all", "each"
 
 
 @dataclass(frozen=True)
@@ -37,10 +30,16 @@ class DataSet:
     """One corpus of a plan.
 
     train, dev (Path): .spacy files or folders, as `spacy clintl convert` writes them: categories
-        in `doc.cats` as 'task/label', entities in `doc.ents`.
+        in `doc.cats` as 'task/label', entities in `doc.ents`. '{seed}' in a path stands for the
+        seed: with cross-validation each seed has a fold of its own.
     score (str): The headline score, such as 'cats_hoc_macro_f' or 'ents_f'.
     component (str): The component that learns it.
     task (str | None): The task of a classification corpus; None is an entity corpus.
+    form (Path | None): The training documents as a variant reads them, one by one the same: their
+        translations. Which of them are drawn is decided by `train`.
+    also (tuple[Path, ...]): What a variant trains on besides, all of it.
+    through (dict[str, Any] | None): Settings of a `translation_transfer` around the trained
+        pipeline, which then is applied to the dev documents.
     """
 
     name: str
@@ -49,6 +48,9 @@ class DataSet:
     score: str
     component: str
     task: str | None = None
+    form: Path | None = None
+    also: tuple[Path, ...] = ()
+    through: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,10 @@ class Variant:
     components (dict[str, str]): Components by corpus, where they are not those of the corpora.
     sizes (tuple[float, ...]): See `Plan`.
     seeds (dict[float, tuple[int, ...]]): The seeds of each size.
+    epochs (dict[float, int]): Of its sizes, where they are not those of the plan's settings.
+    start (str | None): A trained pipeline to go on from, `paths.start` of the config. With size 0
+        and nothing else to train on it is scored as it is. '{seed}' and '{corpus}' are filled in.
+    form, also, through (dict): By corpus, see `DataSet`.
     """
 
     name: str
@@ -71,11 +77,17 @@ class Variant:
     components: dict[str, str]
     sizes: tuple[float, ...]
     seeds: dict[float, tuple[int, ...]]
+    epochs: dict[float, int] = field(default_factory=dict)
+    start: str | None = None
+    form: dict[str, str] = field(default_factory=dict)
+    also: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    through: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole experiment. Sizes of at most 1 are shares of a corpus, others are documents.
+    """A whole experiment. Sizes of at most 1 are shares of a corpus, others are documents; with 0
+    a corpus itself is not trained on.
 
     settings (dict[float, Settings]): The settings of each size: less data may want more epochs.
     """
@@ -100,54 +112,22 @@ class Cell:
     @property
     def name(self) -> str:
         """RETURNS (str): Such as 'single/hoc/0.1/seed-0'."""
-        corpora = "+".join(corpus.name for corpus in self.corpora)
-        return f"{self.variant.name}/{corpora}/{self.size:g}/seed-{self.seed}"
+        return f"{self.variant.name}/{self._corpora}/{self.size:g}/seed-{self.seed}"
 
+    @property
+    def _corpora(self) -> str:
+        return "+".join(corpus.name for corpus in self.corpora)
 
-def read_plan(path: str | Path) -> Plan:
-    """Read a plan.
+    @property
+    def start(self) -> str | None:
+        """RETURNS (str | None): The pipeline to go on from."""
+        start = self.variant.start
+        return None if start is None else _filled(start, self.seed, self._corpora)
 
-    Paths are relative to the working directory, as in project.yml.
-
-    path (str | Path): The YAML file.
-    RETURNS (Plan): The plan.
-    RAISES (ClintlError): It cannot be read, or a setting is unknown, missing or impossible.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise ClintlError(Errors.CL100.format(path=path))
-    try:
-        data = srsly.read_yaml(path)
-    except Exception as error:
-        # The YAML parser has errors of its own for each kind of slip.
-        reason = " ".join(str(error).split())
-        raise ClintlError(Errors.CL500.format(path=path, reason=reason)) from error
-    read = _Reader(path)
-    top = read.table(data, "the plan", ("settings", "corpora", "variants", "sizes", "seeds"))
-    values = read.table(top.get("settings", {}), "settings", Settings.__dataclass_fields__)
-    epochs = _epochs(read, values)
-    settings = Settings(**{**values, "epochs": epochs[None]})
-    read.check(_is_count(settings.evaluations), "settings", "evaluations", values, "1 or more")
-    ok = settings.curve_documents == 0 or _is_count(settings.curve_documents)
-    read.check(ok, "settings", "curve_documents", values, "0 or more")
-    read.check(
-        _is_number(settings.warmup) and 0 <= settings.warmup < 1,
-        "settings",
-        "warmup",
-        values,
-        "0 or more and below 1",
-    )
-    corpora = {
-        name: _read_corpus(read, name, values)
-        for name, values in read.named(top, "corpora").items()
-    }
-    variants = {
-        name: _read_variant(read, name, values, top, corpora)
-        for name, values in read.named(top, "variants").items()
-    }
-    sizes = {size for variant in variants.values() for size in variant.sizes}
-    by_size = {size: replace(settings, epochs=epochs.get(size, epochs[None])) for size in sizes}
-    return Plan(path, by_size, corpora, variants)
+    @property
+    def trains(self) -> bool:
+        """RETURNS (bool): Whether there is anything to train on."""
+        return self.size > 0 or any(corpus.also for corpus in self.corpora)
 
 
 def cells_of(plan: Plan) -> Iterator[Cell]:
@@ -160,10 +140,10 @@ def cells_of(plan: Plan) -> Iterator[Cell]:
     cells = [
         Cell(
             variant,
-            tuple(plan.corpora[name] for name in group),
+            tuple(_for_run(plan.corpora[name], variant, seed) for name in group),
             size,
             seed,
-            plan.settings[size],
+            _settings_of(plan, variant, size),
             everything,
         )
         for variant in plan.variants.values()
@@ -175,173 +155,27 @@ def cells_of(plan: Plan) -> Iterator[Cell]:
     yield from sorted(cells, key=lambda cell: (cell.size == 1, cell.size > 1, cell.size, cell.seed))
 
 
-class _Reader:
-    """Checks with messages that name the plan's file and the place in it."""
+def _for_run(corpus: DataSet, variant: Variant, seed: int) -> DataSet:
+    """Say what a variant with a seed makes of a corpus."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def path(text: str | Path) -> Path:
+        return Path(_filled(str(text), seed, corpus.name))
 
-    def fail(self, where: str, setting: str, value: Any, expected: str) -> ClintlError:
-        return ClintlError(
-            Errors.CL502.format(
-                path=self.path, where=where, setting=setting, value=value, expected=expected
-            )
-        )
-
-    def check(
-        self, ok: bool, where: str, setting: str, values: Mapping[str, Any], expected: str
-    ) -> None:
-        if not ok:
-            raise self.fail(where, setting, values.get(setting), expected)
-
-    def table(self, values: Any, where: str, known: Any) -> dict[str, Any]:
-        if not isinstance(values, Mapping):
-            reason = f"{where} is no table"
-            raise ClintlError(Errors.CL500.format(path=self.path, reason=reason))
-        for setting in values:
-            if setting not in known:
-                raise ClintlError(
-                    Errors.CL501.format(
-                        path=self.path, where=where, setting=setting, known=", ".join(known)
-                    )
-                )
-        return dict(values)
-
-    def named(self, values: Mapping[str, Any], setting: str) -> dict[str, Any]:
-        table = values.get(setting)
-        ok = isinstance(table, Mapping) and bool(table)
-        self.check(ok, "the plan", setting, values, "a table with at least one name")
-        assert table is not None
-        return {str(name): value for name, value in table.items()}
-
-    def text(self, values: Mapping[str, Any], where: str, setting: str) -> str:
-        value = values.get(setting)
-        self.check(isinstance(value, str) and bool(value), where, setting, values, "a text")
-        return str(value)
-
-    def known(self, name: Any, where: str, kind: str, names: Any) -> str:
-        if name not in names:
-            raise ClintlError(
-                Errors.CL503.format(
-                    path=self.path, where=where, kind=kind, name=name, known=", ".join(names)
-                )
-            )
-        return str(name)
-
-
-def _read_corpus(read: _Reader, name: str, values: Any) -> DataSet:
-    where = f"the corpus '{name}'"
-    values = read.table(values, where, ("train", "dev", "score", "component", "task"))
-    text = {key: read.text(values, where, key) for key in ("train", "dev", "score", "component")}
-    task = read.text(values, where, "task") if values.get("task") is not None else None
-    train, dev = Path(text["train"]), Path(text["dev"])
-    return DataSet(name, train, dev, text["score"], text["component"], task)
-
-
-def _read_variant(
-    read: _Reader, name: str, values: Any, top: Mapping[str, Any], corpora: Mapping[str, DataSet]
-) -> Variant:
-    where = f"the variant '{name}'"
-    known = ("config", "overrides", "corpora", "components", "sizes", "seeds")
-    values = read.table(values, where, known)
-    config = Path(read.text(values, where, "config"))
-    if not config.is_file():
-        raise ClintlError(Errors.CL100.format(path=config))
-    overrides = values.get("overrides") or {}
-    ok = isinstance(overrides, Mapping) and all(isinstance(key, str) for key in overrides)
-    read.check(ok, where, "overrides", values, "a table from dotted names to values")
-    chosen = values.get("corpora", ALL)
-    groups: tuple[tuple[str, ...], ...]
-    if chosen == ALL:
-        groups = (tuple(corpora),)
-    elif chosen == EACH:
-        groups = tuple((corpus,) for corpus in corpora)
-    else:
-        # One pipeline may be written without the outer list.
-        lists = [chosen] if _is_flat(chosen) else chosen
-        expected = f"'{ALL}', '{EACH}', a list of names, or a list of such lists"
-        ok = isinstance(lists, list) and bool(lists) and all(map(_is_flat, lists))
-        read.check(ok, where, "corpora", values, expected)
-        groups = tuple(
-            tuple(read.known(corpus, where, "corpus", corpora) for corpus in group)
-            for group in lists
-        )
-    components = values.get("components") or {}
-    read.check(isinstance(components, Mapping), where, "components", values, "a table by corpora")
-    for corpus in components:
-        read.known(corpus, where, "corpus", corpora)
-    sizes = _numbers(read, where, values, top, "sizes", _is_size, "a list of numbers above 0")
-    seeds = {**_seeds(read, "the plan", top), **_seeds(read, where, values)}
-    default = seeds.pop(None, (0,))
-    return Variant(
-        name,
-        config,
-        dict(overrides),
-        groups,
-        {str(corpus): str(component) for corpus, component in components.items()},
-        sizes,
-        {size: seeds.get(size, default) for size in sizes},
+    form = variant.form.get(corpus.name)
+    return replace(
+        corpus,
+        train=path(corpus.train),
+        dev=path(corpus.dev),
+        form=None if form is None else path(form),
+        also=tuple(path(one) for one in variant.also.get(corpus.name, ())),
+        through=variant.through.get(corpus.name),
     )
 
 
-def _is_flat(names: Any) -> bool:
-    """RETURNS (bool): Whether it is a list of names, not an empty one."""
-    return isinstance(names, list) and bool(names) and all(isinstance(n, str) for n in names)
+def _settings_of(plan: Plan, variant: Variant, size: float) -> Settings:
+    settings = plan.settings[size]
+    return replace(settings, epochs=variant.epochs.get(size, settings.epochs))
 
 
-def _epochs(read: _Reader, values: Mapping[str, Any]) -> dict[float | None, int]:
-    """Read epochs: a number, or a table by size with 'default' for the others."""
-    given = values.get("epochs", Settings.epochs)
-    table = given if isinstance(given, Mapping) else {"default": given}
-    expected = "1 or more, or a table of such numbers by size"
-    epochs: dict[float | None, int] = {None: Settings.epochs}
-    for size, number in table.items():
-        ok = _is_count(number) and (size == "default" or _is_size(size))
-        read.check(ok, "settings", "epochs", values, expected)
-        epochs[None if size == "default" else float(size)] = number
-    return epochs
-
-
-def _seeds(
-    read: _Reader, where: str, values: Mapping[str, Any]
-) -> dict[float | None, tuple[int, ...]]:
-    """Read seeds: a list, or a table by size with 'default' for the others."""
-    given = values.get("seeds")
-    if given is None:
-        return {}
-    table = given if isinstance(given, Mapping) else {"default": given}
-    seeds: dict[float | None, tuple[int, ...]] = {}
-    for size, numbers in table.items():
-        ok = isinstance(numbers, list) and bool(numbers) and all(type(n) is int for n in numbers)
-        ok = ok and (size == "default" or _is_size(size))
-        read.check(ok, where, "seeds", values, "a list of numbers, or a table of lists by size")
-        seeds[None if size == "default" else float(size)] = tuple(numbers)
-    return seeds
-
-
-def _numbers(
-    read: _Reader,
-    where: str,
-    values: Mapping[str, Any],
-    top: Mapping[str, Any],
-    setting: str,
-    is_valid: Callable[[Any], bool],
-    expected: str,
-) -> tuple[float, ...]:
-    given = values.get(setting, top.get(setting, [1.0]))
-    ok = isinstance(given, list) and bool(given) and all(is_valid(value) for value in given)
-    if not ok:
-        raise read.fail(where, setting, given, expected)
-    return tuple(float(value) for value in given)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_count(value: Any) -> bool:
-    return type(value) is int and value >= 1
-
-
-def _is_size(value: Any) -> bool:
-    return _is_number(value) and value > 0 and (value <= 1 or value == int(value))
+def _filled(text: str, seed: int, corpus: str) -> str:
+    return text.replace("{seed}", str(seed)).replace("{corpus}", corpus)

@@ -191,9 +191,13 @@ def _do(plan: Plan, run: Run, path: Path, gpu_id: int, keep: str | Path | None) 
                 "dev": str(corpus.dev),
                 "score": corpus.score,
                 "head": vars(run.heads[corpus.name]),
+                "form": None if corpus.form is None else str(corpus.form),
+                "also": [str(path) for path in corpus.also],
+                "through": corpus.through,
             }
             for corpus in cell.corpora
         },
+        "start": None if cell.trains else cell.start,
         "settings": vars(cell.settings),
         "size": cell.size,
         "seed": cell.seed,

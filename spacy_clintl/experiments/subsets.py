@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from spacy.tokens import Doc
 
 from ..data.splits import labels_of
+from ..errors import ClintlError, Errors
 
 
 def draw(docs: Sequence[Doc], size: float, seed: int) -> list[Doc]:
@@ -24,6 +25,24 @@ def draw(docs: Sequence[Doc], size: float, seed: int) -> list[Doc]:
     order = nested_order([labels_of(doc) for doc in docs], seed)
     n = round(size * len(docs)) if size <= 1 else int(size)
     return [docs[i] for i in sorted(order[: max(1, min(n, len(docs)))])]
+
+
+def in_form(
+    docs: Sequence[Doc], chosen: Sequence[Doc], forms: Sequence[Doc], path: str
+) -> list[Doc]:
+    """Take the same documents in another form, such as their translations.
+
+    docs (Sequence[Doc]): The corpus.
+    chosen (Sequence[Doc]): Some of its documents.
+    forms (Sequence[Doc]): The corpus in the other form, in the same order.
+    path (str): Where that comes from, for the message.
+    RETURNS (list[Doc]): The other form of the chosen ones.
+    RAISES (ClintlError): There are not as many of both.
+    """
+    if len(docs) != len(forms):
+        raise ClintlError(Errors.CL529.format(path=path, n=len(forms), expected=len(docs)))
+    places = {id(doc): number for number, doc in enumerate(docs)}
+    return [forms[places[id(doc)]] for doc in chosen]
 
 
 def nested_order(labels: Sequence[set[str]], seed: int) -> list[int]:

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import fmean
@@ -31,20 +32,32 @@ from thinc.api import Config
 
 from ..data.docbin import docbin_writer, read_docbin
 from ..errors import ClintlError, Errors
-from ..evaluation.run import make_examples, predict
+from ..evaluation.run import load_pipeline
 from ..util import whole_folder, write_json
-from .heads import Head
+from .heads import Head, entity_keys
+from .judge import Judge
 from .runs import OUTCOMES
-from .subsets import draw
+from .subsets import draw, in_form
 
 PACKAGES = ("spacy-clintl", "spacy", "spacy-transformers", "thinc", "transformers", "torch")
+# Of a pipeline that is scored as it is.
+UNTRAINED = {
+    "averages": {},
+    "curve": [],
+    "best": {},
+    "updates": 0,
+    "training_words": 0,
+    "words": 0,
+    "seconds": 0.0,
+    "words_per_second": 0.0,
+}
 
 
 def run_job(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Draw the training subset, train, score the last weights on each dev corpus.
 
     job (dict[str, Any]): What the runner wrote: `variant`, `config`, `corpora`, `settings`,
-        `size`, `seed`, `gpu_id`, `keep`.
+        `start` (the pipeline to score as it is), `size`, `seed`, `gpu_id`, `keep`.
     folder (Path): The run's work folder.
     RETURNS (dict[str, Any]): What is known about the run now.
     RAISES (ClintlError): Corpora that lack what shall be learned, and what components raise.
@@ -53,25 +66,27 @@ def run_job(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     if job["gpu_id"] >= 0:
         spacy.require_gpu(job["gpu_id"])
     heads = {name: Head(**corpus["head"]) for name, corpus in job["corpora"].items()}
-    documents = {
-        name: _write_subset(job, name, heads[name], folder / "train") for name in job["corpora"]
+    drawn = {name: _write_subset(job, name, heads[name], folder / "train") for name in heads}
+    if job["start"] is None:
+        nlp, updates = _initialized(job, folder / "train")
+    else:
+        nlp, updates = load_pipeline(job["start"]), 0
+    judges = {
+        name: Judge(nlp, heads[name], heads, corpus["through"], drawn[name].seen)
+        for name, corpus in job["corpora"].items()
     }
-    config = Config().from_str(job["config"], interpolate=False)
-    config["paths"] = {**config.get("paths", {}), "train": str(folder / "train")}
-    config["paths"]["dev"] = config["paths"]["train"]
-    config.setdefault("system", {})["seed"] = job["seed"]
-    config["training"]["seed"] = job["seed"]
-    updates = _plan_length(config, job["settings"])
-    nlp = init_nlp(config, use_gpu=job["gpu_id"])
-    dev = {name: read_docbin(corpus["dev"], nlp.vocab) for name, corpus in job["corpora"].items()}
+    dev = {
+        name: read_docbin(corpus["dev"], judges[name].outer.vocab)
+        for name, corpus in job["corpora"].items()
+    }
     for name, docs in dev.items():
         _check(job, name, heads[name], docs)
-    result = _train(nlp, job, heads, dev, updates)
+    result = _train(nlp, job, judges, dev, updates) if updates else dict(UNTRAINED)
     averages = result.pop("averages")
     with nlp.use_params(averages):
         outcomes: dict[str, Any] = {}
         scores = {
-            name: score_corpus(nlp, docs, heads[name], heads, outcomes.setdefault(name, {}))
+            name: judges[name].score(docs, outcomes.setdefault(name, {}))
             for name, docs in dev.items()
         }
         if job["keep"]:
@@ -81,7 +96,7 @@ def run_job(job: dict[str, Any], folder: Path) -> dict[str, Any]:
         json.dump(outcomes, file)
     wanted = {name: corpus["score"] for name, corpus in job["corpora"].items()}
     return {
-        "documents": documents,
+        "documents": {name: subset.n_documents for name, subset in drawn.items()},
         "headline": wanted,
         "score": {name: found.get(wanted[name]) for name, found in scores.items()},
         "scores": scores,
@@ -91,41 +106,20 @@ def run_job(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     }
 
 
-def score_corpus(
-    nlp: Language,
-    docs: list[Doc],
-    head: Head,
-    heads: dict[str, Head],
-    outcomes: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Score one corpus with the component that learned it, the others being off.
-
-    nlp (Language): The pipeline.
-    docs (list[Doc]): The gold Docs, as the corpus has them.
-    head (Head): The corpus's component.
-    heads (dict[str, Head]): All heads of the pipeline, by corpora.
-    outcomes (Optional[dict[str, Any]]): Gets what became of each document, see `Head.outcomes`.
-    RETURNS (dict[str, Any]): All scores, `documents`, and `words_per_second`.
-    """
-    others = {other.component for other in heads.values()} - {head.component}
-    examples = make_examples(nlp, docs)
-    start = time.perf_counter()
-    with nlp.select_pipes(disable=sorted(others)):
-        examples = predict(nlp, examples)
-    seconds = time.perf_counter() - start
-    for example in examples:
-        head.restore(example.predicted)
-    if outcomes is not None:
-        outcomes.update(head.outcomes(nlp, examples))
-    words = sum(len(doc) for doc in docs)
-    scores = head.score(nlp, examples)
-    return {**scores, "documents": len(docs), "words_per_second": words / seconds}
+def _initialized(job: dict[str, Any], folder: Path) -> tuple[Language, int]:
+    """Make the pipeline of a run, and say for how many updates it is trained."""
+    config = Config().from_str(job["config"], interpolate=False)
+    config["paths"] = {**config.get("paths", {}), "train": str(folder), "dev": str(folder)}
+    config.setdefault("system", {})["seed"] = job["seed"]
+    config["training"]["seed"] = job["seed"]
+    updates = _plan_length(config, job["settings"])
+    return init_nlp(config, use_gpu=job["gpu_id"]), updates
 
 
 def _train(
     nlp: Language,
     job: dict[str, Any],
-    heads: dict[str, Head],
+    judges: dict[str, Judge],
     dev: dict[str, list[Doc]],
     updates: int,
 ) -> dict[str, Any]:
@@ -152,7 +146,7 @@ def _train(
         found = {
             name: {
                 key: value
-                for key, value in score_corpus(nlp, docs, heads[name], heads).items()
+                for key, value in judges[name].score(docs).items()
                 if isinstance(value, int | float) and key != "words_per_second"
             }
             for name, docs in shown.items()
@@ -209,14 +203,34 @@ def _best(curve: list[dict[str, Any]], name: str, key: str) -> dict[str, Any] | 
     return {"score": best["scores"][name][key], "epoch": best["epoch"], "update": best["update"]}
 
 
-def _write_subset(job: dict[str, Any], name: str, head: Head, folder: Path) -> int:
-    docs = read_docbin(job["corpora"][name]["train"], Vocab())
+@dataclass(frozen=True)
+class Subset:
+    """The documents of a corpus that a run trains on.
+
+    n_documents (int): How many were drawn.
+    seen (frozenset[tuple[str, str]]): Their entities, see `entity_keys`.
+    """
+
+    n_documents: int
+    seen: frozenset[tuple[str, str]]
+
+
+def _write_subset(job: dict[str, Any], name: str, head: Head, folder: Path) -> Subset:
+    corpus = job["corpora"][name]
+    docs = read_docbin(corpus["train"], Vocab())
     _check(job, name, head, docs)
-    chosen = draw(docs, job["size"], job["seed"])
+    chosen = draw(docs, job["size"], job["seed"]) if job["size"] else []
+    seen = frozenset(key for doc in chosen for key in entity_keys(doc))
+    if corpus["form"] is not None:
+        chosen = in_form(docs, chosen, read_docbin(corpus["form"], Vocab()), corpus["form"])
     with docbin_writer(folder / f"{name}.spacy") as add:
         for doc in chosen:
             add(head.prepare(doc))
-    return len(chosen)
+    for number, path in enumerate(corpus["also"]):
+        with docbin_writer(folder / f"{name}.also-{number}.spacy") as add:
+            for doc in read_docbin(path, Vocab()):
+                add(head.prepare(doc))
+    return Subset(len(chosen), seen)
 
 
 def _check(job: dict[str, Any], name: str, head: Head, docs: list[Doc]) -> None:

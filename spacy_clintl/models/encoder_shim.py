@@ -105,6 +105,16 @@ class EncoderShim(PyTorchShim):
             embeddings.sparse = True  # see `update_rows`
         self._model = encoder.module.to(get_torch_default_device())
 
+    def retune(self, settings: EncoderSettings) -> None:
+        """Run the encoder in another way from now on.
+
+        settings (EncoderSettings): The way.
+        """
+        self.settings = settings
+        if self.encoder is not None:
+            # Dropout rates are built into the module.
+            self.from_bytes(self.to_bytes())
+
     def _freeze(self, module: torch.nn.Module) -> None:
         every = self.settings.unfreeze_every
         if every < 0:

@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from spacy_clintl.cli import app
-from spacy_clintl.experiments.plan import read_plan
+from spacy_clintl.experiments.plan_file import read_plan
 from tests.experiments.plans import plan_of, write_plan
 
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from spacy_clintl.cli import app
 from spacy_clintl.experiments.locks import claimed
-from spacy_clintl.experiments.plan import read_plan
+from spacy_clintl.experiments.plan_file import read_plan
 from spacy_clintl.experiments.runner import prepare_runs
 from spacy_clintl.experiments.runs import outcomes_path, read_outcomes, read_runs
 from tests.experiments.plans import plan_of, write_plan

@@ -19,7 +19,7 @@ from spacy_clintl.cli import app
 from spacy_clintl.errors import ClintlError
 from spacy_clintl.evaluation.resampling import score_of, tally
 from spacy_clintl.experiments.heads import Head
-from spacy_clintl.experiments.plan import read_plan
+from spacy_clintl.experiments.plan_file import read_plan
 from spacy_clintl.experiments.runner import prepare_runs
 from spacy_clintl.experiments.runs import OUTCOMES, check_run, read_outcomes, read_runs
 from spacy_clintl.experiments.train import run_job
@@ -41,6 +41,9 @@ def job_of(run):
             "dev": str(corpus.dev),
             "score": corpus.score,
             "head": vars(run.heads[corpus.name]),
+            "form": None if corpus.form is None else str(corpus.form),
+            "also": [str(path) for path in corpus.also],
+            "through": corpus.through,
         }
         for corpus in cell.corpora
     }
@@ -49,6 +52,7 @@ def job_of(run):
         "config": run.config.to_str(interpolate=False),
         "corpora": corpora,
         "settings": vars(cell.settings),
+        "start": None if cell.trains else cell.start,
         "size": cell.size,
         "seed": cell.seed,
         "gpu_id": -1,
