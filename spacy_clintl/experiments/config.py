@@ -30,11 +30,8 @@ def config_of(cell: Cell) -> tuple[Config, dict[str, Head]]:
         task is missing, or a stock component would get several corpora.
     """
     variant = cell.variant
-    overrides = dict(variant.overrides)
-    if cell.start is not None:
-        overrides["paths.start"] = cell.start
     try:
-        config = load_config(variant.config, overrides=overrides, interpolate=False)
+        config = load_config(variant.config, overrides=variant.overrides, interpolate=False)
         pipeline = list(config["nlp"]["pipeline"])
         components = config["components"]
     except Exception as error:
@@ -103,8 +100,10 @@ def id_of(cell: Cell, config: Config, heads: dict[str, Head]) -> str:
 def _transfer_of(cell: Cell) -> dict[str, Any]:
     """What else determines a run; nothing for the most, whose ids stay as they were."""
     found: dict[str, Any] = {}
-    if cell.start is not None and not cell.trains:
-        found["start"] = digest(cell.start)
+    if isinstance(cell.start, Cell):
+        found["start"] = id_of(cell.start, *config_of(cell.start))
+    elif cell.start is not None:
+        found["start"] = digest(str(cell.start))
     for corpus in cell.corpora:
         data = {
             "form": None if corpus.form is None else digest(str(corpus.form)),

@@ -1,9 +1,11 @@
 """The plan of an experiment: one YAML file, and the runs that follow from it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from ..errors import ClintlError, Errors
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,10 @@ class Variant:
     sizes (tuple[float, ...]): See `Plan`.
     seeds (dict[float, tuple[int, ...]]): The seeds of each size.
     epochs (dict[float, int]): Of its sizes, where they are not those of the plan's settings.
-    start (str | None): A trained pipeline to go on from, `paths.start` of the config. With size 0
-        and nothing else to train on it is scored as it is. '{seed}' and '{corpus}' are filled in.
+    start (str | None): What to go on from, `paths.start` of the config: a variant that stands
+        before this one, of which the pipeline of the same corpora and seed is taken, of the same
+        size or of its only one; or the folder of a trained pipeline. With size 0 and nothing else
+        to train on it is scored as it is.
     form, also, through (dict): By corpus, see `DataSet`.
     """
 
@@ -100,7 +104,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Cell:
-    """One run: a variant trained on a group of corpora at one size with one seed."""
+    """One run: a variant trained on a group of corpora at one size with one seed.
+
+    start (Cell | Path | None): The run, or the folder of the pipeline, that it goes on from.
+    """
 
     variant: Variant
     corpora: tuple[DataSet, ...]
@@ -108,21 +115,13 @@ class Cell:
     seed: int
     settings: Settings = Settings()
     all_corpora: tuple[DataSet, ...] = field(repr=False, default=())
+    start: "Cell | Path | None" = field(repr=False, default=None)
 
     @property
     def name(self) -> str:
         """RETURNS (str): Such as 'single/hoc/0.1/seed-0'."""
-        return f"{self.variant.name}/{self._corpora}/{self.size:g}/seed-{self.seed}"
-
-    @property
-    def _corpora(self) -> str:
-        return "+".join(corpus.name for corpus in self.corpora)
-
-    @property
-    def start(self) -> str | None:
-        """RETURNS (str | None): The pipeline to go on from."""
-        start = self.variant.start
-        return None if start is None else _filled(start, self.seed, self._corpora)
+        corpora = "+".join(corpus.name for corpus in self.corpora)
+        return f"{self.variant.name}/{corpora}/{self.size:g}/seed-{self.seed}"
 
     @property
     def trains(self) -> bool:
@@ -134,25 +133,61 @@ def cells_of(plan: Plan) -> Iterator[Cell]:
     """List the runs of a plan, small sizes first: first results soon, long runs last.
 
     plan (Plan): The plan.
-    YIELDS (Cell): The runs.
+    YIELDS (Cell): The runs, each behind the one it starts from.
     """
     everything = tuple(plan.corpora.values())
-    cells = [
-        Cell(
-            variant,
-            tuple(_for_run(plan.corpora[name], variant, seed) for name in group),
-            size,
-            seed,
-            _settings_of(plan, variant, size),
-            everything,
-        )
-        for variant in plan.variants.values()
-        for size in variant.sizes
-        for seed in variant.seeds[size]
-        for group in variant.groups
-    ]
+    cells: dict[tuple, Cell] = {}
+    for variant in plan.variants.values():
+        for size in variant.sizes:
+            for seed in variant.seeds[size]:
+                for group in variant.groups:
+                    cells[variant.name, group, size, seed] = Cell(
+                        variant,
+                        tuple(_for_run(plan.corpora[name], variant, seed) for name in group),
+                        size,
+                        seed,
+                        _settings_of(plan, variant, size),
+                        everything,
+                        _start_of(plan, variant, group, size, seed, cells),
+                    )
+
+    def in_turn(cell: Cell) -> Iterator[Cell]:
+        if isinstance(cell.start, Cell):
+            yield from in_turn(cell.start)
+        yield cell
+
     # Shares, then numbers of documents, and last the whole.
-    yield from sorted(cells, key=lambda cell: (cell.size == 1, cell.size > 1, cell.size, cell.seed))
+    order = sorted(
+        cells.values(), key=lambda cell: (cell.size == 1, cell.size > 1, cell.size, cell.seed)
+    )
+    done: set[str] = set()
+    for chosen in order:
+        for cell in in_turn(chosen):
+            if cell.name not in done:
+                done.add(cell.name)
+                yield cell
+
+
+def _start_of(
+    plan: Plan,
+    variant: Variant,
+    group: tuple[str, ...],
+    size: float,
+    seed: int,
+    cells: Mapping[tuple, Cell],
+) -> Cell | Path | None:
+    """Find what a run goes on from."""
+    if variant.start is None:
+        return None
+    first = plan.variants.get(variant.start)
+    if first is None:
+        return Path(variant.start)
+    own = size if size in first.sizes else first.sizes[0]
+    found = cells.get((first.name, group, own, seed))
+    if found is None or (own != size and len(first.sizes) > 1):
+        name = f"{first.name}/{'+'.join(group)}/{size:g}/seed-{seed}"
+        raise ClintlError(Errors.CL530.format(path=plan.path, variant=variant.name, name=name))
+    return found
 
 
 def _for_run(corpus: DataSet, variant: Variant, seed: int) -> DataSet:

@@ -1,5 +1,6 @@
 """Reading a plan of experiments, with messages that name the place in the file."""
 
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -172,7 +173,7 @@ def _read_variant(
     tables = all(isinstance(one, Mapping) for one in through.values())
     expected = "a table from corpora to settings of translation_transfer"
     read.check(tables, where, "through", values, expected)
-    start = read.text(values, where, "start") if values.get("start") is not None else None
+    start = _read_start(read, name, values, top)
     idle = 0 in sizes and start is None and any(n not in also for g in groups for n in g)
     read.check(not idle, where, "sizes", {"sizes": list(sizes)}, "without 0: nothing to train on")
     return Variant(
@@ -198,6 +199,21 @@ def _read_variant(
 def _is_flat(names: Any) -> bool:
     """RETURNS (bool): Whether it is a list of names, not an empty one."""
     return isinstance(names, list) and bool(names) and all(isinstance(n, str) for n in names)
+
+
+def _read_start(
+    read: _Reader, name: str, values: Mapping[str, Any], top: Mapping[str, Any]
+) -> str | None:
+    """Read what a variant goes on from: one before it, or a folder."""
+    where = f"the variant '{name}'"
+    if values.get("start") is None:
+        return None
+    start = read.text(values, where, "start")
+    before = itertools.takewhile(lambda other: other != name, map(str, top["variants"]))
+    if start not in before and not Path(start).is_dir():
+        expected = "a variant that stands before it, or the folder of a pipeline"
+        raise read.fail(where, "start", start, expected)
+    return start
 
 
 def _by_corpus(

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -24,13 +24,19 @@ from .runs import OUTCOMES, append_run, outcomes_path, read_runs
 
 @dataclass(frozen=True)
 class Run:
-    """A run of the plan, ready to start."""
+    """A run of the plan, ready to start.
+
+    start (str | None): The id of the run it goes on from.
+    is_start (bool): Whether another goes on from it, so that its pipeline is kept.
+    """
 
     cell: Cell
     id: str
     config: Config
     heads: dict[str, Head]
     words: float
+    start: str | None = None
+    is_start: bool = False
 
 
 @dataclass
@@ -56,7 +62,8 @@ def prepare_runs(plan: Plan, only: Sequence[str] = ()) -> list[Run]:
 
     plan (Plan): The plan.
     only (Sequence[str]): Parts of names ('multitask', 'hoc', '0.1', 'seed-0'), or patterns for
-        whole names ('single/*/0.1/*'); a run that any of them fits is taken. None takes all.
+        whole names ('single/*/0.1/*'); a run that any of them fits is taken, and what it starts
+        from. None takes all.
     RETURNS (list[Run]): The runs.
     RAISES (ClintlError): A config or a file does not fit the plan, or `only` fits no run.
     """
@@ -65,13 +72,22 @@ def prepare_runs(plan: Plan, only: Sequence[str] = ()) -> list[Run]:
         if not any(_fits(cell, name) for cell in cells):
             known = ", ".join(cell.name for cell in cells[:3])
             raise ClintlError(Errors.CL509.format(name=name, known=known))
-    runs = []
+    wanted = [cell for cell in cells if not only or any(_fits(cell, name) for name in only)]
+    starts: set[str] = set()
+    for cell in wanted:
+        while isinstance(cell.start, Cell):
+            cell = cell.start
+            starts.add(cell.name)
+    wanted_names = starts.union(cell.name for cell in wanted)
+    runs: dict[str, Run] = {}
     for cell in cells:
-        if not only or any(_fits(cell, name) for name in only):
+        if cell.name in wanted_names:
             config, heads = config_of(cell)
             run_id = id_of(cell, config, heads)
-            runs.append(Run(cell, run_id, config, heads, words_of(cell)))
-    return runs
+            start = runs[cell.start.name].id if isinstance(cell.start, Cell) else None
+            is_start = cell.name in starts
+            runs[cell.name] = Run(cell, run_id, config, heads, words_of(cell), start, is_start)
+    return list(runs.values())
 
 
 def run_plan(
@@ -110,7 +126,7 @@ def run_plan(
     for number, run in enumerate(runs):
         name = run.cell.name
         # Read anew each time: another runner may have done it meanwhile.
-        if run.id in _known(path):
+        if _is_done(path, run, _known(path)):
             outcome.skipped.append(name)
             continue
         if stop_after is not None and time.monotonic() - start >= 60 * stop_after:
@@ -118,7 +134,7 @@ def run_plan(
             continue
         with claimed(_work(path) / f"{run.id}.lock") as mine:
             known = _known(path)
-            if run.id in known:
+            if _is_done(path, run, known):
                 outcome.skipped.append(name)
                 continue
             if not mine:
@@ -179,6 +195,14 @@ def duration(seconds: float) -> str:
 def _do(plan: Plan, run: Run, path: Path, gpu_id: int, keep: str | Path | None) -> dict[str, Any]:
     """Train and score in a process of its own; return the line of the run."""
     cell = run.cell
+    kept = [] if keep is None else [Path(keep) / cell.name]
+    if run.is_start:
+        kept.append(pipeline_path(path, run.id))
+    start = None if cell.start is None else str(cell.start)
+    if run.start is not None:
+        start = str(pipeline_path(path, run.start))
+        if not Path(start).is_dir():
+            raise ClintlError(Errors.CL531.format(name=cell.name, start=cell.start.name))
     folder = _work(path) / run.id
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -197,12 +221,13 @@ def _do(plan: Plan, run: Run, path: Path, gpu_id: int, keep: str | Path | None) 
             }
             for corpus in cell.corpora
         },
-        "start": None if cell.trains else cell.start,
+        "start": start,
+        "trains": cell.trains,
         "settings": vars(cell.settings),
         "size": cell.size,
         "seed": cell.seed,
         "gpu_id": gpu_id,
-        "keep": None if keep is None else str(Path(keep) / cell.name),
+        "keep": [str(folder) for folder in kept],
     }
     write_json(folder / "job.json", job)
     log = folder / "log.txt"
@@ -238,6 +263,22 @@ def _do(plan: Plan, run: Run, path: Path, gpu_id: int, keep: str | Path | None) 
 
 def _known(path: Path) -> dict[str, dict[str, Any]]:
     return {line["id"]: line for line in read_runs(path)}
+
+
+def _is_done(path: Path, run: Run, known: Mapping[str, Any]) -> bool:
+    """Say whether a run's line is there, and its pipeline if another starts from it."""
+    return run.id in known and (not run.is_start or pipeline_path(path, run.id).is_dir())
+
+
+def pipeline_path(path: str | Path, run_id: str) -> Path:
+    """Say where the pipeline of a run is kept from which another starts.
+
+    path (str | Path): The file of runs; a folder beside it holds the pipelines.
+    run_id (str): The run.
+    RETURNS (Path): A folder.
+    """
+    path = Path(path)
+    return path.with_name(f"{path.stem}.pipelines") / run_id
 
 
 def _work(path: Path) -> Path:

@@ -57,7 +57,8 @@ def run_job(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Draw the training subset, train, score the last weights on each dev corpus.
 
     job (dict[str, Any]): What the runner wrote: `variant`, `config`, `corpora`, `settings`,
-        `start` (the pipeline to score as it is), `size`, `seed`, `gpu_id`, `keep`.
+        `start` (a pipeline to go on from, or None), `trains`, `size`, `seed`, `gpu_id`, `keep`
+        (folders for the pipeline).
     folder (Path): The run's work folder.
     RETURNS (dict[str, Any]): What is known about the run now.
     RAISES (ClintlError): Corpora that lack what shall be learned, and what components raise.
@@ -67,7 +68,7 @@ def run_job(job: dict[str, Any], folder: Path) -> dict[str, Any]:
         spacy.require_gpu(job["gpu_id"])
     heads = {name: Head(**corpus["head"]) for name, corpus in job["corpora"].items()}
     drawn = {name: _write_subset(job, name, heads[name], folder / "train") for name in heads}
-    if job["start"] is None:
+    if job["trains"]:
         nlp, updates = _initialized(job, folder / "train")
     else:
         nlp, updates = load_pipeline(job["start"]), 0
@@ -89,8 +90,8 @@ def run_job(job: dict[str, Any], folder: Path) -> dict[str, Any]:
             name: judges[name].score(docs, outcomes.setdefault(name, {}))
             for name, docs in dev.items()
         }
-        if job["keep"]:
-            with whole_folder(job["keep"]) as whole:
+        for kept in job["keep"]:
+            with whole_folder(kept) as whole:
                 nlp.to_disk(whole)
     with gzip.open(folder / OUTCOMES, "wt", encoding="utf-8") as file:
         json.dump(outcomes, file)
@@ -110,6 +111,8 @@ def _initialized(job: dict[str, Any], folder: Path) -> tuple[Language, int]:
     """Make the pipeline of a run, and say for how many updates it is trained."""
     config = Config().from_str(job["config"], interpolate=False)
     config["paths"] = {**config.get("paths", {}), "train": str(folder), "dev": str(folder)}
+    if job["start"] is not None:
+        config["paths"]["start"] = job["start"]
     config.setdefault("system", {})["seed"] = job["seed"]
     config["training"]["seed"] = job["seed"]
     updates = _plan_length(config, job["settings"])

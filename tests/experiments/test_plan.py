@@ -39,6 +39,7 @@ def set_in(plan, path, value):
         ("variants/both/overrides", {"nowhere.at.all": 1}, "CL504", "nowhere"),
         ("variants/both/option", 1, "CL501", "the variant 'both'"),
         ("variants", {}, "CL502", "variants"),
+        ("sizes", [-1], "CL502", "sizes"),
         ("sizes", [0], "CL502", "sizes"),
         ("seeds", {"0.1": [0]}, "CL502", "seeds"),
     ],

@@ -52,11 +52,12 @@ def job_of(run):
         "config": run.config.to_str(interpolate=False),
         "corpora": corpora,
         "settings": vars(cell.settings),
-        "start": None if cell.trains else cell.start,
+        "start": None if cell.start is None else str(cell.start),
+        "trains": cell.trains,
         "size": cell.size,
         "seed": cell.seed,
         "gpu_id": -1,
-        "keep": None,
+        "keep": [],
     }
 
 
@@ -65,7 +66,7 @@ def test_a_run_and_its_outcomes(tmp_path, plan):
     read = read_plan(write_plan(tmp_path, plan))
     [run, *_] = prepare_runs(read)
     keep = tmp_path / "kept" / run.cell.name
-    result = run_job({**job_of(run), "keep": str(keep)}, tmp_path / "work")
+    result = run_job({**job_of(run), "keep": [str(keep)]}, tmp_path / "work")
     doc = spacy.load(keep)("takes aspirin since 3 days")
     assert set(doc.cats) == {"mood/low", "mood/high", "mood/even"}
     assert "drugs" in doc.spans

@@ -35,7 +35,8 @@ def read_iob(
     group (int): How many sentences make one text. A group ends at the end of a document
         (`-DOCSTART-`) and of a file.
     YIELDS (Record): Tokens and entities. `meta["document"]` names the document where the file
-        marks documents; `repaired` counts entities that did not begin with a B or S tag.
+        marks documents, and of several files that mark none the file; `repaired` counts entities
+        that did not begin with a B or S tag.
     RAISES (ClintlError): A line with another number of columns, or without a tag; an empty file.
     """
     if group < 1:
@@ -44,7 +45,10 @@ def read_iob(
         n = 0
         sentences = read_sentences(path, token_column, label_column, TAG)
         for n, group_of in enumerate(grouped(sentences, group), start=1):
-            yield record_of(group_of, f"{path.stem}-{n}")
+            record = record_of(group_of, f"{path.stem}-{n}")
+            if len(paths) > 1:
+                record.meta.setdefault("document", path.stem)
+            yield record
         if not n:
             raise ClintlError(Errors.CL134.format(path=path, n=0, reason="the file is empty"))
 

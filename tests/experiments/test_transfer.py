@@ -1,0 +1,224 @@
+"""Variants that go on from others, read documents in another form, or apply them by translation."""
+
+import random
+
+import pytest
+import spacy
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+
+from spacy_clintl.data.docbin import docbin_writer, read_docbin
+from spacy_clintl.errors import ClintlError
+from spacy_clintl.experiments.heads import entity_keys, unseen_recall
+from spacy_clintl.experiments.plan import cells_of
+from spacy_clintl.experiments.plan_file import read_plan
+from spacy_clintl.experiments.runner import pipeline_path, prepare_runs, run_plan
+from spacy_clintl.experiments.runs import read_runs
+from spacy_clintl.experiments.subsets import draw, in_form
+from tests.encoders import make_wordpiece_bert
+from tests.experiments.plans import CONFIG, write_plan
+
+LEXICON = {"toma": "takes", "duele": "hurts", "aspirina": "aspirin", "hierro": "iron", "y": "and"}
+ON = """
+[initialize.after_init]
+@callbacks = "spacy_clintl.TuneEncoder.v1"
+freeze = "embeddings_and_head"
+"""
+
+
+def write(path, texts, drugs):
+    vocab = spacy.blank("xx").vocab
+    with docbin_writer(path) as add:
+        for text in texts:
+            doc = Doc(vocab, words=text.split())
+            doc.set_ents([Span(doc, t.i, t.i + 1, "DRUG") for t in doc if t.text in drugs])
+            add(doc)
+
+
+@pytest.fixture
+def plan(tmp_path):
+    rng = random.Random(0)
+    spanish = [f"{rng.choice(['toma', 'duele'])} {w}" for w in ("aspirina", "hierro", "y") * 4]
+    english = [" ".join(LEXICON[word] for word in text.split()) for text in spanish]
+    for fold in (0, 1):
+        write(tmp_path / f"fold-{fold}" / "train.spacy", spanish[fold:], {"aspirina", "hierro"})
+        write(tmp_path / f"fold-{fold}" / "train.en.spacy", english[fold:], {"aspirin", "iron"})
+        write(tmp_path / f"fold-{fold}" / "test.spacy", spanish[:6], {"aspirina", "hierro"})
+    write(tmp_path / "en.spacy", english * 4, {"aspirin", "iron"})
+    lexicon = tmp_path / "es-en.tsv"
+    lexicon.write_text("".join(f"{es}\t{en}\n" for es, en in LEXICON.items()), encoding="utf-8")
+    make_wordpiece_bert(tmp_path / "encoder", texts=[*spanish, *english])
+    whole = CONFIG.replace('"multitask_textcat","drugs_ner"', '"iob_ner"')
+    ner = whole[whole.index("[components.drugs_ner]") : whole.index("[corpora]")]
+    ner = ner.replace("drugs_ner", "iob_ner").replace('spans_key = "drugs"\n', "")
+    first = whole[: whole.index("[components.multitask_textcat]")]
+    rest = whole[whole.index("[corpora]") :]
+    (tmp_path / "first.cfg").write_text(first + ner + rest, encoding="utf-8")
+    start = first[: first.index("[components.transformer]")].replace("encoder = ", "start = ")
+    sourced = "".join(
+        f"[components.{name}]\nsource = ${{paths.start}}\n\n" for name in ("transformer", "iob_ner")
+    )
+    (tmp_path / "on.cfg").write_text(start + sourced + rest + ON, encoding="utf-8")
+    through = {"drugs": {"source": "es", "translator": "lexicon", "lexicon": str(lexicon)}}
+    return {
+        "settings": {"epochs": {"0": 2, "default": 2}, "evaluations": 1},
+        "corpora": {
+            "drugs": {
+                "train": str(tmp_path / "fold-{seed}" / "train.spacy"),
+                "dev": str(tmp_path / "fold-{seed}" / "test.spacy"),
+                "component": "iob_ner",
+                "score": "ents_f",
+            }
+        },
+        "sizes": [4],
+        "seeds": [0],
+        "variants": {
+            "source": {
+                "config": str(tmp_path / "first.cfg"),
+                "overrides": {"paths.encoder": str(tmp_path / "encoder")},
+                "sizes": [0],
+                "also": {"drugs": [str(tmp_path / "en.spacy")]},
+                "epochs": 12,
+            },
+            "through": {
+                "config": str(tmp_path / "on.cfg"),
+                "start": "source",
+                "sizes": [0],
+                "through": through,
+            },
+            "tuned": {
+                "config": str(tmp_path / "on.cfg"),
+                "start": "source",
+                "form": {"drugs": str(tmp_path / "fold-{seed}" / "train.en.spacy")},
+                "through": through,
+            },
+        },
+    }
+
+
+@pytest.fixture(autouse=True)
+def epochs_by_number(monkeypatch):
+    """JSON has no numbers as keys, which YAML has."""
+    import srsly
+
+    read = srsly.read_yaml
+
+    def with_numbers(path):
+        data = read(path)
+        epochs = data["settings"]["epochs"]
+        if isinstance(epochs, dict):
+            data["settings"]["epochs"] = {
+                int(key) if key.isdigit() else key: value for key, value in epochs.items()
+            }
+        return data
+
+    monkeypatch.setattr(srsly, "read_yaml", with_numbers)
+
+
+@pytest.mark.slow
+def test_transfer_from_end_to_end(tmp_path, plan):
+    read = read_plan(write_plan(tmp_path, plan))
+    path = tmp_path / "runs.jsonl"
+    runs = prepare_runs(read, ["tuned"])
+    # The run that it starts from comes along.
+    assert [run.cell.name for run in runs] == ["source/drugs/0/seed-0", "tuned/drugs/4/seed-0"]
+    runs = prepare_runs(read)
+    told = []
+    outcome = run_plan(read, runs, path, tell=told.append)
+    assert outcome.failed == [], told
+    source, through, tuned = read_runs(path)
+    assert (source["documents"]["drugs"], tuned["documents"]["drugs"]) == (0, 4)
+    # English words are all it knows, and none of them stands in Spanish texts.
+    assert source["score"]["drugs"] < 0.7 < through["score"]["drugs"]
+    assert through["updates"] == 0 < tuned["updates"]
+    assert "ents_r_unseen" not in through["scores"]["drugs"]
+    assert "ents_n_unseen" in tuned["scores"]["drugs"]
+    kept = pipeline_path(path, runs[0].id)
+    assert spacy.load(kept).pipe_names == ["transformer", "iob_ner"]
+    # Nothing is done twice, unless the pipeline has gone from which others start.
+    assert len(run_plan(read, runs, path).skipped) == 3
+    for file in sorted(kept.rglob("*"), reverse=True):
+        file.rmdir() if file.is_dir() else file.unlink()
+    kept.rmdir()
+    assert run_plan(read, runs, path).done == ["source/drugs/0/seed-0"]
+
+
+def test_folds_and_epochs_of_a_variant(tmp_path, plan):
+    plan["seeds"] = [0, 1]
+    cells = list(cells_of(read_plan(write_plan(tmp_path, plan))))
+    assert [cell.name for cell in cells[:2]] == ["source/drugs/0/seed-0", "through/drugs/0/seed-0"]
+    by_name = {cell.name: cell for cell in cells}
+    assert by_name["source/drugs/0/seed-0"].settings.epochs == 12
+    cell = by_name["tuned/drugs/4/seed-1"]
+    assert cell.settings.epochs == 2
+    assert cell.start is by_name["source/drugs/0/seed-1"]
+    for file in (cell.corpora[0].train, cell.corpora[0].dev, cell.corpora[0].form):
+        assert file.parent.name == "fold-1"
+
+
+def test_ids_follow_start_form_and_translation(tmp_path, plan):
+    def ids():
+        runs = prepare_runs(read_plan(write_plan(tmp_path, plan)))
+        return {run.cell.variant.name: run.id for run in runs}
+
+    before = ids()
+    plan["variants"]["source"]["epochs"] = 3
+    assert all(before[name] != run_id for name, run_id in ids().items())
+    plan["variants"]["source"]["epochs"] = 12
+    plan["variants"]["tuned"]["through"]["drugs"]["cache"] = "elsewhere.db"
+    assert ids() == before
+    plan["variants"]["tuned"]["through"]["drugs"]["overwrite"] = True
+    assert {name for name, run_id in ids().items() if run_id != before[name]} == {
+        "through",
+        "tuned",
+    }
+    plan["variants"]["tuned"]["through"]["drugs"].pop("overwrite")
+    plan["variants"]["tuned"]["form"] = {}
+    assert {name for name, run_id in ids().items() if run_id != before[name]} == {"tuned"}
+
+
+@pytest.mark.parametrize(
+    ("variant", "change", "code"),
+    [
+        ("through", {"start": "nobody"}, "CL502"),
+        ("source", {"start": "through"}, "CL502"),
+        ("tuned", {"start": "source", "seeds": [3]}, "CL530"),
+        ("source", {"also": {}}, "CL502"),
+        ("source", {"also": {"drugs": "en.spacy"}}, "CL502"),
+        ("tuned", {"form": {"other": "x"}}, "CL503"),
+        ("tuned", {"form": {"drugs": 3}}, "CL502"),
+        ("tuned", {"through": {"drugs": "es"}}, "CL502"),
+        ("tuned", {"through": [1]}, "CL502"),
+        ("tuned", {"epochs": 0}, "CL502"),
+    ],
+)
+def test_faults(tmp_path, plan, variant, change, code):
+    plan["variants"][variant].update(change)
+    with pytest.raises(ClintlError, match=code):
+        prepare_runs(read_plan(write_plan(tmp_path, plan)))
+
+
+def test_other_form_of_the_documents_drawn(tmp_path, plan):
+    vocab = spacy.blank("xx").vocab
+    docs = read_docbin(tmp_path / "fold-0" / "train.spacy", vocab)
+    forms = read_docbin(tmp_path / "fold-0" / "train.en.spacy", vocab)
+    drawn = draw(docs, 5, 1)
+    found = in_form(docs, drawn, forms, "train.en.spacy")
+    assert [" ".join(LEXICON[token.text] for token in doc) for doc in drawn] == [
+        doc.text.strip() for doc in found
+    ]
+    with pytest.raises(ClintlError, match=r"CL529.*train\.en\.spacy"):
+        in_form(docs, drawn, forms[1:], "train.en.spacy")
+
+
+def test_recall_of_what_training_did_not_show():
+    nlp = spacy.blank("en")
+    known = Doc(nlp.vocab, words=["takes", "Aspirin"])
+    known.set_ents([Span(known, 1, 2, "DRUG")])
+    gold, found = (Doc(nlp.vocab, words=["aspirin", ",", "iron", "zinc"]) for _ in range(2))
+    gold.set_ents([Span(gold, n, n + 1, "DRUG") for n in (0, 2, 3)])
+    found.set_ents([Span(found, 0, 1, "DRUG"), Span(found, 3, 4, "DRUG")])
+    scores = unseen_recall([Example(found, gold)], frozenset(entity_keys(known)))
+    assert scores == {"ents_r_unseen": 0.5, "ents_n_unseen": 2}
+    every = frozenset(entity_keys(gold))
+    assert unseen_recall([Example(found, gold)], every)["ents_r_unseen"] is None
