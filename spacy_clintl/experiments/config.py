@@ -147,7 +147,7 @@ def size_of(path: str) -> tuple[int, int]:
 def words_of(cell: Cell) -> float:
     """RETURNS (float): About how many words a run trains on, for estimates of time."""
     words = 0.0
-    for corpus in cell.corpora:
+    for corpus in cell.corpora if cell.trains else ():
         n_docs, n_words = size_of(str(corpus.train))
         share = cell.size if cell.size <= 1 else min(1.0, cell.size / max(1, n_docs))
         words += share * n_words + sum(size_of(str(path))[1] for path in corpus.also)

@@ -143,7 +143,8 @@ def run_plan(
             rest = [other for other in runs[number:] if other.id not in known]
             left = time_left(rest, list(known.values()))
             estimate = f", about {duration(left)} left" if left is not None else ""
-            tell(f"{len(runs) - len(rest) + 1}/{len(runs)} {name}: training{estimate}")
+            doing = "training" if run.cell.trains else "scoring"
+            tell(f"{len(runs) - len(rest) + 1}/{len(runs)} {name}: {doing}{estimate}")
             try:
                 line = _do(plan, run, path, gpu_id, keep)
             except ClintlError as error:
@@ -157,8 +158,8 @@ def run_plan(
             for corpus, score in line["score"].items()
             if score is not None
         )
-        speed = f"{line['words_per_second']:,.0f} words/s"
-        tell(f"{name}: {scores} ({duration(line['total_seconds'])}, {speed})")
+        speed = f", {line['words_per_second']:,.0f} words/s" if line["words"] else ""
+        tell(f"{name}: {scores} ({duration(line['total_seconds'])}{speed})")
     return outcome
 
 
@@ -171,8 +172,8 @@ def time_left(runs: Sequence[Run], known: Sequence[dict[str, Any]]) -> float | N
     """
     spent: dict[str, list[float]] = {}
     for line in known:
-        # Baselines of other programs may stand in the same file.
-        if "words" not in line or "total_seconds" not in line:
+        # Baselines of other programs may stand in the same file, and pipelines scored as they are.
+        if not line.get("words") or "total_seconds" not in line:
             continue
         for name in (line["variant"], ""):
             total = spent.setdefault(name, [0.0, 0.0])
