@@ -605,6 +605,18 @@ class Errors(metaclass=ErrorsWithCodes):
         "Google Cloud Translation gave no access token ({reason}). Set application default "
         "credentials up with: gcloud auth application-default login"
     )
+    # alignment
+    CL650 = "The setting '{setting}' is {value!r}, but must be {rule}."
+    CL651 = "{path} cannot be read as text in two columns: {reason}."
+    CL652 = "{path}, line {line}: two columns, divided by a tab, were expected."
+    CL653 = "{path} holds no pair of words or sentences: two columns, divided by a tab."
+    CL660 = (
+        "{source} has {n:,} documents, but {target} has {m:,}. Give a translation of each "
+        "document, in the same order or with the same ids."
+    )
+    CL661 = (
+        "{option} is for the statistical aligner: an encoder learns nothing. Leave one of both out."
+    )
     # the component translation_transfer
     CL680 = (
         "'{name}': the pipeline '{pipeline}' that it shall wrap cannot be loaded: {reason}. Name "

@@ -8,6 +8,7 @@ from spacy.cli._util import app as spacy_app
 
 from . import (  # noqa: F401
     adapt,
+    align,
     base,
     calibrate,
     compare,

@@ -105,7 +105,7 @@ def plan_document(doc: Doc) -> Plan:
         if piece is None:
             plan.astray.append(entity)
         else:
-            piece.entities.append(_moved(entity, -piece.span[0]))
+            piece.entities.append(moved(entity, -piece.span[0]))
     return plan
 
 
@@ -131,7 +131,7 @@ def put_together(
     parts: list[str] = []
     spans: list[Entity] = []
     missing: list[CharSpan] = []
-    told: list[dict] = []
+    notes: list[dict] = []
     length = last = 0
     for piece, made, ones, hidden in zip(plan.pieces, translations, found, masked):
         gap = plan.record.text[last : piece.span[0]]
@@ -142,7 +142,7 @@ def put_together(
         if hidden:
             missing.append((start, length))
         for entity, one in zip(piece.entities, ones):
-            told.append(_told(one, start))
+            notes.append(told(one, start))
             if one.status == DROPPED or hidden:
                 continue
             if one.status == COLLIDED:
@@ -154,7 +154,7 @@ def put_together(
             if one.status == DISCONTINUOUS:
                 missing.extend((start + a, start + b) for a, b in one.fragments)
     parts.append(plan.record.text[last:])
-    told.extend(_told(Projected(one.label, 0, 0, DROPPED, 0.0), 0) for one in plan.astray)
+    notes.extend(told(Projected(one.label, 0, 0, DROPPED, 0.0), 0) for one in plan.astray)
     record = Record(
         text="".join(parts),
         cats=plan.record.cats,
@@ -164,17 +164,17 @@ def put_together(
     )
     doc = to_doc(record, nlp, ConversionCounts())
     if record.spans is not None and missing:
-        _mask(doc, missing)
+        mask_tokens(doc, missing)
     first = translations[0] if translations else Translation("")
     doc.user_data["translation"] = {
         "backend": first.backend,
         "version": first.version,
-        "entities": told,
+        "entities": notes,
     }
     return doc
 
 
-def _mask(doc: Doc, missing: Sequence[CharSpan]) -> None:
+def mask_tokens(doc: Doc, missing: Sequence[CharSpan]) -> None:
     """Say of tokens, other than those of entities, that nobody knows whether they are entities."""
     taken = {token.i for ent in doc.ents for token in ent}
     free: set[int] = set()
@@ -186,7 +186,8 @@ def _mask(doc: Doc, missing: Sequence[CharSpan]) -> None:
     doc.set_ents(list(doc.ents), missing=unknown, default="outside")
 
 
-def _told(one: Projected, offset: int) -> dict:
+def told(one: Projected, offset: int) -> dict:
+    """Say what became of an entity, as it is kept in `doc.user_data["translation"]`."""
     data: dict = {"label": one.label, "status": one.status, "confidence": one.confidence}
     if one.status != DROPPED:
         data["start"], data["end"] = one.start + offset, one.end + offset
@@ -195,6 +196,7 @@ def _told(one: Projected, offset: int) -> dict:
     return data
 
 
-def _moved(entity: Entity, by: int) -> Entity:
+def moved(entity: Entity, by: int) -> Entity:
+    """RETURNS (Entity): The same, so many characters further on."""
     fragments = tuple((start + by, end + by) for start, end in entity.fragments)
     return replace(entity, start=entity.start + by, end=entity.end + by, fragments=fragments)
