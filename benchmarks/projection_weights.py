@@ -24,8 +24,8 @@ from spacy.tokens import Doc
 from wasabi import msg
 
 from spacy_clintl.translation.align import cut_document, iter_beads, make_task
-from spacy_clintl.translation.alignment import make_alignment_v1
 from spacy_clintl.translation.alignment.projector import AlignmentProjector, Task
+from spacy_clintl.translation.alignment.statistical import StatisticalAligner
 from spacy_clintl.translation.spans.model import WEIGHTS, SpanModel, probabilities
 from spacy_clintl.translation.spans.search import Candidates, place
 
@@ -95,7 +95,7 @@ class Corpus:
 
 def make_corpus(source: Sequence[Doc], target: Sequence[Doc], used: int) -> Corpus:
     """Train the aligner on all sentences, without their labels."""
-    projector = make_alignment_v1()
+    projector = AlignmentProjector(StatisticalAligner(), model=SpanModel(FIRST))
     tasks = []
     for one, other in zip(source, target):
         both = cut_document(one), cut_document(other)
