@@ -85,7 +85,8 @@ def align_corpus(
     report.projector = projector.fingerprint()
     nlp = blank_pipeline(target or "xx")
     cut = [(cut_document(one), cut_document(other)) for one, other in pairs]
-    beads = [list(iter_beads(one, other)) for one, other in cut]
+    ratio = length_ratio(cut)
+    beads = [list(iter_beads(one, other, ratio)) for one, other in cut]
     tasks = [make_task(*both, *bead) for both, found in zip(cut, beads) for bead in found]
     projector.train([(task.source, task.target) for task in tasks], source or "", target or "")
     results = iter(projector.project_all(tasks))
@@ -158,9 +159,28 @@ def cut_document(doc: Doc) -> Sentences:
     return Sentences(record, words, sides)
 
 
-def iter_beads(source: Sentences, target: Sentences) -> Iterator[tuple[CharSpan, CharSpan]]:
+def length_ratio(pairs: Sequence[tuple[Sentences, Sentences]]) -> float | None:
+    """Say how long translations are.
+
+    pairs (Sequence[tuple[Sentences, Sentences]]): Documents and their translations.
+    RETURNS (float | None): Target characters for one of the source, where both have as many
+        sentences; None if that is nowhere so.
+    """
+    alike = [
+        (len(one.record.text), len(other.record.text))
+        for one, other in pairs
+        if sum(map(len, one.sides)) == sum(map(len, other.sides))
+    ]
+    source, target = (sum(lengths) for lengths in zip(*alike)) if alike else (0, 0)
+    return target / source if source and target else None
+
+
+def iter_beads(
+    source: Sentences, target: Sentences, ratio: float | None = None
+) -> Iterator[tuple[CharSpan, CharSpan]]:
     """Pair the sentences of a document and its translation.
 
+    ratio (float | None): See `pair_sentences`.
     YIELDS (tuple[CharSpan, CharSpan]): Characters of source and target; an empty span where a
         sentence has no counterpart.
     """
@@ -170,7 +190,7 @@ def iter_beads(source: Sentences, target: Sentences) -> Iterator[tuple[CharSpan,
         sides = [([s for side in source.sides for s in side], [s for t in target.sides for s in t])]
     for ours, theirs in sides:
         lengths = ([end - start for start, end in side] for side in (ours, theirs))
-        for first, second in pair_sentences(*lengths):
+        for first, second in pair_sentences(*lengths, ratio):
             yield _hull([ours[n] for n in first]), _hull([theirs[n] for n in second])
 
 

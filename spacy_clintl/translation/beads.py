@@ -9,23 +9,33 @@ from functools import lru_cache
 KINDS = {(1, 1): 0.89, (1, 0): 0.005, (0, 1): 0.005, (2, 1): 0.045, (1, 2): 0.045, (2, 2): 0.01}
 # Variance of the target's characters for one of the source (section 4.1).
 VARIANCE = 6.8
+# Sentences that pair are no further from the diagonal than this and the difference in number.
+BAND = 50
 Bead = tuple[range, range]
 
 
-def pair_sentences(source: Sequence[int], target: Sequence[int]) -> list[Bead]:
+def pair_sentences(
+    source: Sequence[int], target: Sequence[int], ratio: float | None = None
+) -> list[Bead]:
     """Pair the sentences of a document with those of its translation by their lengths.
 
     As many sentences on both sides are taken one by one.
 
     source, target (Sequence[int]): Characters of each sentence.
+    ratio (float | None): Target characters for one of the source, as of a whole corpus. None: that
+        of these sentences, which misleads where one was left out.
     RETURNS (list[Bead]): Sentences of source and target, in order; together they are all.
     """
     if len(source) == len(target):
         return [(range(n, n + 1), range(n, n + 1)) for n in range(len(source))]
-    ratio = (sum(target) or 1) / (sum(source) or 1)
+    if ratio is None:
+        ratio = (sum(target) or 1) / (sum(source) or 1)
     best: dict[tuple[int, int], tuple[float, tuple[int, int]]] = {(0, 0): (0.0, (0, 0))}
-    for i in range(len(source) + 1):
-        for j in range(len(target) + 1):
+    n, m = len(source), len(target)
+    wide = BAND + abs(n - m)
+    for i in range(n + 1):
+        middle = i * m // max(n, 1)
+        for j in range(max(middle - wide, 0), min(middle + wide, m) + 1):
             ways = [
                 (
                     best[i - a, j - b][0]
@@ -39,7 +49,7 @@ def pair_sentences(source: Sequence[int], target: Sequence[int]) -> list[Bead]:
             if ways:
                 best[i, j] = min(ways)
     beads = []
-    i, j = len(source), len(target)
+    i, j = n, m
     while i or j:
         a, b = best[i, j][1]
         beads.append((range(i - a, i), range(j - b, j)))
@@ -50,8 +60,10 @@ def pair_sentences(source: Sequence[int], target: Sequence[int]) -> list[Bead]:
 @lru_cache(maxsize=4096)
 def _cost(source: int, target: int, ratio: float) -> float:
     """RETURNS (float): How unlikely two lengths are for a text and its translation."""
-    mean = (source + target / ratio) / 2
-    if not mean:
+    if not source or not target:
+        # Whether a sentence is left out does not depend on its length (as in Moore, 2002, "Fast
+        # and accurate sentence alignment of bilingual corpora").
         return 0.0
+    mean = (source + target / ratio) / 2
     distance = abs(target - source * ratio) / math.sqrt(mean * VARIANCE)
     return -math.log(max(math.erfc(distance / math.sqrt(2)), 1e-30))
