@@ -23,9 +23,10 @@ from scipy.optimize import linear_sum_assignment, minimize
 from spacy.tokens import Doc
 from wasabi import msg
 
-from spacy_clintl.translation.align import cut_document, iter_beads, make_task
-from spacy_clintl.translation.alignment.projector import AlignmentProjector, Task
+from spacy_clintl.translation.alignment.projector import AlignmentProjector
 from spacy_clintl.translation.alignment.statistical import StatisticalAligner
+from spacy_clintl.translation.alignment.tasks import Task
+from spacy_clintl.translation.pairing import cut_document, iter_beads, make_task
 from spacy_clintl.translation.spans.model import WEIGHTS, SpanModel, probabilities
 from spacy_clintl.translation.spans.search import Candidates, place
 

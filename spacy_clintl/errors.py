@@ -617,6 +617,10 @@ class Errors(metaclass=ErrorsWithCodes):
     CL661 = (
         "{option} is for the statistical aligner: an encoder learns nothing. Leave one of both out."
     )
+    CL662 = (
+        "Only {n:,} of the {m:,} documents of {source} and {target} have the same ids. Give each "
+        "document the id of its translation, or none of them, so that they are paired in order."
+    )
     # the component translation_transfer
     CL680 = (
         "'{name}': the pipeline '{pipeline}' that it shall wrap cannot be loaded: {reason}. Name "

@@ -119,7 +119,7 @@ class Backend:
         reason = ""
         if what.needs_markers:
             reason = "it marks entities before a text is translated, but here they are found later"
-        elif what.needs_pairs:
+        elif what.needs_pairs and not what.works_untrained:
             reason = "it learns from all the texts of a corpus before it projects the first"
         elif what.needs_links and not gives_links:
             reason = f"it needs links between words, and {translator.name} gives none"

@@ -1,46 +1,31 @@
 """Carrying the labels of a corpus onto a translation that exists already."""
 
-import itertools
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..data.docbin import docbin_writer, read_docbin
-from ..data.docs import to_doc, to_record
+from ..data.docs import to_doc
 from ..data.records import ConversionCounts, Record
 from ..data.records import Span as Entity
 from ..errors import ClintlError, Errors
-from ..pairs import SEPARATOR
-from .alignment.projector import AlignmentProjector, Task, Text
+from .alignment.projector import AlignmentProjector
 from .alignment.seed import guess_language
-from .beads import pair_sentences
-from .plans import LOST, mask_tokens, moved, told
+from .alignment.tasks import Task
+from .pairing import cut_document, iter_beads, length_ratio, make_task
+from .plans import LOST, mask_tokens, told
 from .projection import COLLIDED, DISCONTINUOUS, DROPPED, Projected
 from .protocol import CharSpan
 from .report import SECONDS_AN_ENTITY, Report
-from .segments import blank_pipeline, sentence_starts
+from .segments import blank_pipeline
 
 # So many words tell a corpus's language.
 SAMPLE = 5000
-
-
-@dataclass
-class Sentences:
-    """A document cut into sentences, never inside an entity.
-
-    record (Record): The document.
-    words (list[CharSpan]): Its tokens, without white space.
-    sides (list[list[CharSpan]]): Sentences, of each side of a pair.
-    """
-
-    record: Record
-    words: list[CharSpan]
-    sides: list[list[CharSpan]]
 
 
 def align_corpus(
@@ -110,7 +95,7 @@ def pair_documents(
     source_path, target_path (str | Path): For messages.
     RETURNS (list[tuple[Doc, Doc]]): By id if both have the same ids, else by place; in the order of
         the translation.
-    RAISES (ClintlError): There are not as many of both.
+    RAISES (ClintlError): There are not as many of both, or only some have the same ids.
     """
     if len(source) != len(target):
         raise ClintlError(
@@ -120,9 +105,14 @@ def pair_documents(
         )
     by_id = {str(doc.user_data.get("id") or ""): doc for doc in source}
     ids = [str(doc.user_data.get("id") or "") for doc in target]
-    if len(by_id) == len(source) and set(ids) == set(by_id) and len(source) > 1:
-        return [(by_id[name], doc) for name, doc in zip(ids, target)]
-    return list(zip(source, target))
+    same = set(ids) & set(by_id) - {""}
+    if len(source) != len(by_id) or len(ids) != len(set(ids)) or not same:
+        return list(zip(source, target))
+    if len(same) < len(ids):
+        raise ClintlError(
+            Errors.CL662.format(source=source_path, target=target_path, n=len(same), m=len(ids))
+        )
+    return [(by_id[name], doc) for name, doc in zip(ids, target)]
 
 
 def language_of(docs: Sequence[Doc]) -> str | None:
@@ -133,85 +123,6 @@ def language_of(docs: Sequence[Doc]) -> str | None:
         if len(words) >= SAMPLE:
             break
     return guess_language(words)
-
-
-def cut_document(doc: Doc) -> Sentences:
-    """Cut a document into sentences, as annotated or by final punctuation.
-
-    doc (Doc): The document.
-    RETURNS (Sentences): Its sentences; those that an entity crosses are one.
-    """
-    record = to_record(doc)
-    words = [(token.idx, token.idx + len(token)) for token in doc if not token.is_space]
-    starts = sentence_starts(doc) if len(doc) else []
-    inside = [
-        at
-        for at in sorted({0, *starts})
-        if not any(entity.start < at < entity.end for entity in record.spans or ())
-    ]
-    text = record.text
-    borders = [n for n, char in enumerate(text) if char == SEPARATOR]
-    sides = []
-    for first, last in zip([0, *(n + 1 for n in borders)], [*borders, len(text)]):
-        cuts = [first, *(at for at in inside if first < at < last), last]
-        spans = [(a, b) for a, b in itertools.pairwise(cuts) if text[a:b].strip()]
-        sides.append(spans)
-    return Sentences(record, words, sides)
-
-
-def length_ratio(pairs: Sequence[tuple[Sentences, Sentences]]) -> float | None:
-    """Say how long translations are.
-
-    pairs (Sequence[tuple[Sentences, Sentences]]): Documents and their translations.
-    RETURNS (float | None): Target characters for one of the source, where both have as many
-        sentences; None if that is nowhere so.
-    """
-    alike = [
-        (len(one.record.text), len(other.record.text))
-        for one, other in pairs
-        if sum(map(len, one.sides)) == sum(map(len, other.sides))
-    ]
-    source, target = (sum(lengths) for lengths in zip(*alike)) if alike else (0, 0)
-    return target / source if source and target else None
-
-
-def iter_beads(
-    source: Sentences, target: Sentences, ratio: float | None = None
-) -> Iterator[tuple[CharSpan, CharSpan]]:
-    """Pair the sentences of a document and its translation.
-
-    ratio (float | None): See `pair_sentences`.
-    YIELDS (tuple[CharSpan, CharSpan]): Characters of source and target; an empty span where a
-        sentence has no counterpart.
-    """
-    if len(source.sides) == len(target.sides):
-        sides = list(zip(source.sides, target.sides))
-    else:
-        sides = [([s for side in source.sides for s in side], [s for t in target.sides for s in t])]
-    for ours, theirs in sides:
-        lengths = ([end - start for start, end in side] for side in (ours, theirs))
-        for first, second in pair_sentences(*lengths, ratio):
-            yield _hull([ours[n] for n in first]), _hull([theirs[n] for n in second])
-
-
-def _hull(spans: Sequence[CharSpan]) -> CharSpan:
-    return (spans[0][0], spans[-1][1]) if spans else (0, 0)
-
-
-def make_task(source: Sentences, target: Sentences, first: CharSpan, second: CharSpan) -> Task:
-    """Make the task of one bead; offsets count from the sentences' starts."""
-    entities = [
-        moved(entity, -first[0])
-        for entity in source.record.spans or ()
-        if first[0] <= entity.start < first[1]
-    ]
-    return Task(_text(source, first), _text(target, second), entities)
-
-
-def _text(whole: Sentences, span: CharSpan) -> Text:
-    start, end = span
-    words = [(a - start, b - start) for a, b in whole.words if start <= a < end]
-    return Text(whole.record.text[start:end], words)
 
 
 def labelled(
@@ -239,7 +150,7 @@ def labelled(
         report.count(found)
         notes += [told(one, start) for one in found]
         if mask and any(one.status == DROPPED for one in found):
-            missing.append((start, end))
+            missing += [(start, end)] if start < end else []
             report.masked.update(Counter([LOST]))
         for entity, one in zip(task.entities, found):
             place = (start + one.start, start + one.end)
@@ -249,6 +160,12 @@ def labelled(
                 spans.append(replace(entity, start=place[0], end=place[1], fragments=()))
             if one.status == DISCONTINUOUS:
                 missing += [(start + a, start + b) for a, b in one.fragments]
+    met = Counter(one.label for _, task, _ in placed for one in task.entities)
+    # Of a pair's text across both sides, for instance.
+    astray = Counter(one.label for one in source.spans or ()) - met
+    lost = [Projected(label, 0, 0, DROPPED, 0.0) for label in astray.elements()]
+    report.count(lost)
+    notes += [told(one, 0) for one in lost]
     annotated = source.spans is not None
     record = replace(
         target,

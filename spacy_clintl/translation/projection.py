@@ -57,6 +57,8 @@ class Projector:
     needs_markers: ClassVar[bool] = False
     # Whether `prepare` wants to see all pairs of texts before the first is projected.
     needs_pairs: ClassVar[bool] = False
+    # Whether it can do without such pairs, less well.
+    works_untrained: ClassVar[bool] = False
 
     def prepare(self, pairs: Sequence[tuple[str, str]], source: str, target: str) -> None:
         """Learn from the pairs at hand, before the first is projected; most learn nothing.

@@ -17,7 +17,7 @@ from .protocol import CharSpan
 # Longer ones are cut at a blank: backends have limits, and none needs so much context.
 LONGEST = 1000
 _SENTENCIZER = Sentencizer()
-_LINES = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028]+")
+LINES = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028]+")
 
 
 def blank_pipeline(lang: str) -> Language:
@@ -61,13 +61,13 @@ def cut(
     RETURNS (list[CharSpan]): Spans without white space around them, in order; all else of the text
         is white space.
     """
-    wanted = {*starts, *(match.end() for match in _LINES.finditer(text))}
+    wanted = {*starts, *(match.end() for match in LINES.finditer(text))}
     borders = [at for at in sorted(wanted) if not _inside(at, protected)]
     sides = [n for n, char in enumerate(text) if char == SEPARATOR]
     borders = sorted({0, len(text), *borders, *sides, *(n + 1 for n in sides)})
     spans = []
     for start, end in itertools.pairwise(borders):
-        for first, last in _shortened(text, start, end, protected, longest):
+        for first, last in shortened(text, start, end, protected, longest):
             piece = text[first:last]
             if piece.strip():
                 left = len(piece) - len(piece.lstrip())
@@ -79,9 +79,17 @@ def _inside(at: int, protected: Sequence[CharSpan]) -> bool:
     return any(start < at < end for start, end in protected)
 
 
-def _shortened(
+def shortened(
     text: str, start: int, end: int, protected: Sequence[CharSpan], longest: int
 ) -> list[CharSpan]:
+    """Cut a long span at blanks, or where it must be.
+
+    text (str): The text.
+    start, end (int): The span.
+    protected (Sequence[CharSpan]): Entities, inside of which is not cut.
+    longest (int): Characters of a part, unless an entity is longer.
+    RETURNS (list[CharSpan]): Its parts, in order.
+    """
     near = [span for span in protected if overlap(span, (start, end))]
     pieces = []
     while end - start > longest:

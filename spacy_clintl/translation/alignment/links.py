@@ -32,6 +32,8 @@ class Aligner:
     """What every aligner offers."""
 
     name: ClassVar[str] = ""
+    # More sentence pairs that it learns from.
+    parallel: WordPairs = ()
 
     def train(self, pairs: WordPairs, source: str = "", target: str = "") -> list[Links]:
         """Learn from sentence pairs, and align them.

@@ -1,71 +1,31 @@
 """Projection by alignment: for translations of which nobody knows what came from where."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
 from ...data.records import Span as Entity
 from ...errors import ClintlError, Errors
-from ..projection import (
-    COLLIDED,
-    DISCONTINUOUS,
-    DROPPED,
-    KEPT,
-    TRIMMED,
-    Projected,
-    Projector,
-    overlap,
-)
-from ..protocol import CharSpan, Link
+from ..function_words import function_words
+from ..projection import COLLIDED, DROPPED, Projected, Projector, overlap
+from ..protocol import Link
 from ..spans.features import SentencePair, span_features
-from ..spans.likeness import above_floor, is_mark, likeness
 from ..spans.memory import Memory, Share, expected_targets, key_of
 from ..spans.model import SpanModel, probabilities
 from ..spans.search import Candidates, place
-from ..words import find_words, fold
+from ..words import fold
+from .judging import judged
 from .links import Aligner, Links
 from .seed import read_parallel, read_seed_lexicon
 from .statistical import StatisticalAligner
+from .tasks import UNKNOWN_RATE, Task, Text, copy_rates, word_weights
 
-# A word of the entity that is linked less than this has no counterpart in the span; a word outside
-# the span that is linked more than that belongs to the entity, too.
-UNLINKED, LINKED = 0.1, 0.7
-# Words that weigh less are not missed: articles, prepositions.
-TELLING = 0.4
-# How much a label is copied of which no entity was met.
-UNKNOWN_RATE = 0.5
-
-
-@dataclass(frozen=True)
-class Text:
-    """A text and its words.
-
-    text (str): The text.
-    words (Sequence[CharSpan]): Where its words are, in order.
-    """
-
-    text: str
-    words: Sequence[CharSpan]
-
-    @classmethod
-    def of(cls, text: str) -> "Text":
-        """Cut a text into words."""
-        return cls(text, find_words(text))
-
-    def forms(self) -> list[str]:
-        """RETURNS (list[str]): The words themselves."""
-        return [self.text[start:end] for start, end in self.words]
-
-    def within(self, entity: Entity) -> np.ndarray:
-        """RETURNS (ndarray): Numbers of the words that an entity touches."""
-        parts = entity.fragments or ((entity.start, entity.end),)
-        return np.array(
-            [n for n, word in enumerate(self.words) if any(overlap(word, part) for part in parts)],
-            dtype=np.int64,
-        )
+# How often function words are taken to stand in a text that was not seen.
+FREQUENT = 50
 
 
 @dataclass(frozen=True)
@@ -84,15 +44,6 @@ class Found:
     numbers: list[int]
 
 
-@dataclass(frozen=True)
-class Task:
-    """A pair of texts, and the source's entities that shall be found in the target."""
-
-    source: Text
-    target: Text
-    entities: Sequence[Entity]
-
-
 class AlignmentProjector(Projector):
     """Projects by a word aligner and a search for spans, see `make_alignment_v1`.
 
@@ -103,6 +54,8 @@ class AlignmentProjector(Projector):
 
     name = "spacy_clintl.AlignmentProjector.v1"
     needs_pairs = True
+    # By lexicon, spelling and position alone.
+    works_untrained = True
 
     def __init__(
         self, aligner: Aligner, min_confidence: float = 0.4, model: SpanModel | None = None
@@ -116,7 +69,7 @@ class AlignmentProjector(Projector):
 
     def fingerprint(self) -> str:
         """Name aligner, weights and threshold."""
-        weights = sorted(self.model.weights.items())
+        weights = sha256(repr(sorted(self.model.weights.items())).encode()).hexdigest()[:16]
         return f"{self.name} {self.aligner.fingerprint()} {self.min_confidence} {weights}"
 
     def prepare(self, pairs: Sequence[tuple[str, str]], source: str, target: str) -> None:
@@ -134,9 +87,13 @@ class AlignmentProjector(Projector):
         found = self.aligner.train(words, source, target)
         self.links = {(one.text, other.text): links for (one, other), links in zip(pairs, found)}
         self.counts = (Counter(), Counter())
-        for both in words:
+        # Without pairs at hand, others say which words are frequent.
+        for both in words or self.aligner.parallel:
             for counts, side in zip(self.counts, both):
                 counts.update(map(fold, side))
+        for counts, lang in zip(self.counts, (source, target)):
+            if not counts:
+                counts.update(dict.fromkeys(function_words(lang), FREQUENT))
         self.copied, self.memory = {}, Memory()
 
     def project(
@@ -239,43 +196,6 @@ class AlignmentProjector(Projector):
         return done
 
 
-def judged(
-    pair: SentencePair, words: np.ndarray, span: CharSpan, places: Sequence[CharSpan]
-) -> tuple[str, tuple[CharSpan, ...]]:
-    """Say whether a span holds all of an entity.
-
-    pair (SentencePair): The sentences.
-    words (ndarray): The entity's words.
-    span (CharSpan): First word of the span, and behind its last.
-    places (Sequence[CharSpan]): Characters of the target's words.
-    RETURNS (tuple[str, tuple[CharSpan, ...]]): The status, and the parts of a discontinuous one.
-    """
-    both = np.sqrt(pair.forward * pair.backward)[words]
-    linked = np.minimum(both.sum(0), 1.0) * (pair.target_weight > TELLING)
-    # Words beside the span were judged not to belong to it; only those apart tear it.
-    linked[max(span[0] - 1, 0) : span[1] + 1] = 0.0
-    if (linked > LINKED).any():
-        away = [(int(j), int(j) + 1) for j in np.flatnonzero(linked > LINKED)]
-        runs = _merged([span, *away])
-        return DISCONTINUOUS, tuple((places[a][0], places[b - 1][1]) for a, b in runs)
-    inside = np.maximum(pair.forward, pair.backward)[words, span[0] : span[1]].max(1)
-    source = [pair.source[i] for i in words]
-    alike = above_floor(likeness(source, pair.target[span[0] : span[1]])).max(1)
-    telling = (pair.source_weight[words] > TELLING) & ~np.array([is_mark(word) for word in source])
-    missing = telling & (inside < UNLINKED) & (alike == 0)
-    return (TRIMMED if missing.any() else KEPT), ()
-
-
-def _merged(runs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(runs):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged
-
-
 def _shares(task: Task, found: Found | None) -> list[Share]:
     """List what a sentence adds to the memory."""
     if found is None:
@@ -289,34 +209,6 @@ def _shares(task: Task, found: Found | None) -> list[Share]:
         )
         for n, words, one in zip(found.numbers, found.words, found.candidates)
     ]
-
-
-def word_weights(words: Sequence[str], counts: "Counter[str]") -> np.ndarray:
-    """Say how much words tell by how rare they are.
-
-    words (Sequence[str]): Words of a sentence.
-    counts (Counter[str]): How often each folded word stands in the corpus.
-    RETURNS (ndarray): (words,) from about 0 for the most frequent to 1 for one that stands once.
-    """
-    top = np.log(1 + max(counts.values(), default=1))
-    return np.array([1 - np.log(max(counts[fold(word)], 1)) / top for word in words])
-
-
-def copy_rates(tasks: Iterable[Task]) -> dict[str, float]:
-    """Find out how much the entities of each label look the same in the translation.
-
-    tasks (Iterable[Task]): The pairs of texts.
-    RETURNS (dict[str, float]): By label, from 0 for not at all to 1 for copied letter by letter.
-    """
-    rates: dict[str, list[float]] = defaultdict(list)
-    for task in tasks:
-        source, target = task.source.forms(), task.target.forms()
-        for entity in task.entities if target else ():
-            if words := [source[n] for n in task.source.within(entity)]:
-                alike = above_floor(likeness(words, target)).max(1).mean()
-                rates[entity.label].append(float(alike))
-    # Of few entities nothing much is known yet.
-    return {label: (sum(found) + UNKNOWN_RATE) / (len(found) + 1) for label, found in rates.items()}
 
 
 def make_alignment_v1(

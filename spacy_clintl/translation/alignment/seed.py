@@ -151,9 +151,10 @@ def embedded_columns() -> dict[str, list[str]]:
 def embedded_lexicon(source: str, target: str) -> SeedLexicon:
     """Give the embedded lexicon of two languages; empty if it has not both.
 
-    source, target (str): Language codes, such as 'en'.
+    source, target (str): Language codes, such as 'en' or 'es-MX'.
     """
     columns = embedded_columns()
+    source, target = (lang.split("-")[0].lower() for lang in (source, target))
     if source not in columns or target not in columns:
         return SeedLexicon()
     rows = zip(columns[source], columns[target])

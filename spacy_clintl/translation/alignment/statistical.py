@@ -8,6 +8,7 @@ a prior that knows spelling and a seed lexicon.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 
 import numpy as np
 from scipy.special import digamma
@@ -151,8 +152,8 @@ class StatisticalAligner(Aligner):
 
     def fingerprint(self) -> str:
         """Name the settings and what is known beforehand."""
-        known = f"{len(self.own_lexicon)} seeds, {len(self.parallel)} pairs, {self.embedded}"
-        return f"{self.name} {asdict(self.settings)} {known}"
+        known = (asdict(self.settings), self.own_lexicon.pairs, list(self.parallel), self.embedded)
+        return f"{self.name} {sha256(repr(known).encode('utf-8', 'replace')).hexdigest()[:16]}"
 
     def train(self, pairs: WordPairs, source: str = "", target: str = "") -> list[Links]:
         """Learn from sentence pairs and align them, see `Aligner.train`."""
