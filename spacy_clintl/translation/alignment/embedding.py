@@ -86,9 +86,10 @@ class EmbeddingAligner(Aligner):
         coded = tokenizer(
             text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
         )
-        ends = np.cumsum([len(word) + 1 for word in words])
+        # Where the space behind each word is.
+        ends = np.cumsum([len(word) + 1 for word in words]) - 1
         offsets = np.array(coded["offset_mapping"], dtype=np.int64).reshape(-1, 2)
-        # A piece may begin with the space before its word: its last character tells the word.
+        # A piece may begin with, or be, the space before its word: its last character tells.
         owners = np.searchsorted(ends, np.maximum(offsets[:, 1] - 1, 0), side="right")
         sums, numbers = np.zeros((len(words), self.encoder.width)), np.zeros(len(words))
         room = self.encoder.max_pieces - tokenizer.num_special_tokens_to_add()
