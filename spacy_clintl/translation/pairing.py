@@ -19,7 +19,7 @@ from .protocol import CharSpan
 from .segments import LINES, sentence_starts, shortened
 
 # A sentence of more characters, as of a text without marks, is cut at a blank.
-LONGEST = 4000
+LONGEST = 2000
 
 
 class Side(NamedTuple):
