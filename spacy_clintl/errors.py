@@ -636,8 +636,8 @@ class Errors(metaclass=ErrorsWithCodes):
     )
     CL683 = (
         "'{name}' carries entities back along links between words, and {translator} gives none. "
-        "Choose another translator, or a 'projector' that works from the two texts alone; with "
-        "'entities = false' there are categories only."
+        "Choose another translator, or projector = 'alignment', which works from the two texts "
+        "alone; with 'entities = false' there are categories only."
     )
     CL684 = (
         "'{name}' translates to '{target}', but the pipeline to wrap is for '{lang}'. Name another "

@@ -87,7 +87,8 @@ def make_translation_transfer(
     lexicon (Optional[str]): A dictionary (.tsv, .jsonl) for the lexicon translator. It is saved
         within the component.
     projector (Optional[Projector | str]): A registered function that makes a projector, or a short
-        name. None: by the translator's links.
+        name. None: by the translator's links. 'alignment' needs none; as it sees one text at a
+        time, it goes by lexicon, spelling and position, or by more pairs that it is given.
     cache (Optional[str]): A file that keeps translations, in readable form.
     hashes_only (bool): Keep no readable text in the cache.
     entities (bool): Whether entities and groups of spans are carried back.

@@ -13,6 +13,7 @@ from spacy.util import registry
 from spacy_clintl.errors import ClintlError
 from spacy_clintl.pairs import join_pair
 from spacy_clintl.pipeline.translation_transfer import TranslationTransfer
+from spacy_clintl.translation.alignment import make_alignment_v1
 from spacy_clintl.translation.lexicon import Lexicon, LexiconTranslator, make_lexicon_v1
 from spacy_clintl.translation.markers import make_markers_v1
 from spacy_clintl.translation.projection import KEPT, Projected, Projector
@@ -485,6 +486,27 @@ def test_translators_without_links():
     doc = spanish(translator=NoLinks(known), projector=Everywhere())("fiebre")
     assert ents(doc) == [("fiebre", "FINDING")]
     assert doc.ents[0]._.confidence == 0.5
+
+
+def test_alignment_from_lexicon_and_spelling_alone():
+    # One text at a time gives the aligner nothing to be trained on.
+    known = {
+        "Paciente con fiebre alta.": "=Patient|=with|=high|=fever.",
+        "Toma aspirina 100 mg.": "=Takes|=aspirin|=100|=mg.",
+    }
+    patterns = [{"label": "DRUG", "pattern": [{"LOWER": "aspirin"}, {}, {"LOWER": "mg"}]}]
+    found = [("fiebre alta", "FINDING"), ("aspirina 100 mg", "DRUG")]
+    text = "\n".join(known)
+    for projector in ("alignment", make_alignment_v1()):
+        nlp = spanish(english(patterns=patterns), translator=NoLinks(known), projector=projector)
+        doc = nlp(text)
+        assert ents(doc) == found
+        assert all(0.4 < ent._.confidence < 1 for ent in doc.ents)
+        told = doc._.translation_transfer
+        assert "AlignmentProjector" in told["projector"]
+        assert told["links"] == []
+        assert [one["status"] for one in told["entities"]] == ["kept", "kept"]
+        assert [ents(doc) for doc in nlp.pipe([text] * 3)] == [found] * 3
 
 
 def test_projectors_that_cannot_run_backwards():

@@ -303,7 +303,7 @@ def test_sentences_that_lost_an_entity_are_masked(tmp_path):
         ("🤒 Patient \u2003 with\u00a0fever 🤒", "🤒\n\nPaciente con\u2003fiebre 🤒", "fever"),
         ("Patient with fever\x00\x1f.", "Paciente con \ufeff fiebre \u200b.", "fever"),
         ("Fever.", "المريض لديه حمى.", "Fever"),
-        ("fever " * 600, "fiebre " * 600, "fever"),
+        ("fever " * 400, "fiebre " * 400, "fever"),
     ],
 )
 def test_unusual_texts(tmp_path, source, target, part):

@@ -113,15 +113,14 @@ def chain_posterior(
     after = np.ones((n, width + 1))
     inside = np.arange(steps)[None, :] < generated[:, None]
     found = np.zeros_like(links)
-    expected = np.zeros_like(matrix)
+    arriving = np.zeros((n, steps, width))
     for t in range(steps - 1, -1, -1):
         real = inside[:, t, None]
         found[:, t] = np.where(real, (linked[:, t] * after)[:, 1:], 0.0)
-        arriving = move[:, t, 1:] * after[:, 1:]
-        expected += np.where(real, at[:, t], 0.0)[:, :, None] * arriving[:, None, :]
-        earlier = np.matmul(matrix, arriving[:, :, None])[..., 0] + stay[:, t] * after
+        arriving[:, t] = np.where(real, move[:, t, 1:] * after[:, 1:], 0.0)
+        earlier = np.matmul(matrix, arriving[:, t, :, None])[..., 0] + stay[:, t] * after
         after = np.where(real, earlier, after)
-    expected *= matrix
+    expected = np.matmul(at[:, :steps].transpose(0, 2, 1), arriving) * matrix
     to, origin = np.arange(width), np.arange(-1, width)
     kinds = np.broadcast_to(Jumps.kinds(to[None, :] - origin[:, None]), expected.shape)
     counts += np.bincount(kinds.ravel(), weights=expected.ravel(), minlength=len(counts))
