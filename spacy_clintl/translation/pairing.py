@@ -122,8 +122,10 @@ def iter_beads(
             else:
                 blocks.append((one.sentences, other.sentences))
     for ours, theirs in blocks:
-        lengths = ([end - start for start, end in side] for side in (ours, theirs))
-        for first, second in pair_sentences(*lengths, ratio):
+        source_lengths, target_lengths = (
+            [end - start for start, end in sentences] for sentences in (ours, theirs)
+        )
+        for first, second in pair_sentences(source_lengths, target_lengths, ratio):
             yield _hull([ours[n] for n in first]), _hull([theirs[n] for n in second])
 
 
