@@ -194,6 +194,10 @@ def test_the_same_words_are_translated_alike_elsewhere():
     unsure = [alone.project(task.source.text, task.target.text, task.entities) for task in tasks]
     assert sum(one.confidence for (one,) in found) > sum(one.confidence for (one,) in unsure)
     assert projector.memory.entities[("cough",)][("tos",)] > len(tasks) / 2
+    # What a sentence became itself does not speak for it.
+    (only,) = projector.project_all(tasks[:1])
+    alone.copied = projector.copied
+    assert only == alone.project(tasks[0].source.text, tasks[0].target.text, tasks[0].entities)
     again = make_alignment_v1(embedded=False)
     again.train(pairs)
     assert again.project_all(tasks) == found
