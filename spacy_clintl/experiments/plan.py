@@ -186,7 +186,7 @@ def _start_of(
     found = cells.get((first.name, group, own, seed))
     if found is None or (own != size and len(first.sizes) > 1):
         name = f"{first.name}/{'+'.join(group)}/{size:g}/seed-{seed}"
-        raise ClintlError(Errors.CL530.format(path=plan.path, variant=variant.name, name=name))
+        raise ClintlError(Errors.CL532.format(path=plan.path, variant=variant.name, name=name))
     return found
 
 

@@ -203,7 +203,7 @@ def _do(plan: Plan, run: Run, path: Path, gpu_id: int, keep: str | Path | None) 
     if run.start is not None:
         start = str(pipeline_path(path, run.start))
         if not Path(start).is_dir():
-            raise ClintlError(Errors.CL531.format(name=cell.name, start=cell.start.name))
+            raise ClintlError(Errors.CL533.format(name=cell.name, start=cell.start.name))
     folder = _work(path) / run.id
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -182,7 +182,7 @@ def test_ids_follow_start_form_and_translation(tmp_path, plan):
     [
         ("through", {"start": "nobody"}, "CL502"),
         ("source", {"start": "through"}, "CL502"),
-        ("tuned", {"start": "source", "seeds": [3]}, "CL530"),
+        ("tuned", {"start": "source", "seeds": [3]}, "CL532"),
         ("source", {"also": {}}, "CL502"),
         ("source", {"also": {"drugs": "en.spacy"}}, "CL502"),
         ("tuned", {"form": {"other": "x"}}, "CL503"),
