@@ -1,4 +1,4 @@
-"""Codes of errors and warnings are unique: a second one would silently take the first one's place."""
+"""Codes of errors and warnings are unique: a second one would silently replace the first."""
 
 import ast
 from collections import Counter
