@@ -127,7 +127,9 @@ class MaskingCollator:
         return np.random.default_rng([self.seed, position]).random((3, length))
 
 
-def masked_lm_loss(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+def masked_lm_loss(
+    model: Any, batch: dict[str, torch.Tensor], states: list[torch.Tensor] | None = None
+) -> torch.Tensor:
     """Compute the model's own loss while its head sees masked positions only.
 
     The head's matrix product with the vocabulary is about half of a small encoder's training step,
@@ -137,6 +139,7 @@ def masked_lm_loss(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
 
     model (PreTrainedModel): A masked-language model, or torch's wrapper around one.
     batch (dict): `input_ids`, `attention_mask`, `labels`, each (blocks, length); -100 is no label.
+    states (Optional[list]): Gets the encoder's states of all positions, (blocks, length, width).
     RETURNS (torch.Tensor): The mean cross-entropy in nats; 0 without labels.
     """
     labels = batch["labels"].flatten()
@@ -151,13 +154,17 @@ def masked_lm_loss(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     inputs = {key: value for key, value in batch.items() if key != "labels"}
     # Several processes: the gradients are averaged by a wrapper, which must be what is called.
     encoder = getattr(model, "module", model).base_model
-    with _only_rows(encoder, rows), training_kernels(batch["input_ids"].device):
+    with _only_rows(encoder, rows, states), training_kernels(batch["input_ids"].device):
         return share * model(**inputs, labels=labels.unsqueeze(0)).loss
 
 
 @contextmanager
-def _only_rows(encoder: torch.nn.Module, rows: torch.Tensor) -> Iterator[None]:
+def _only_rows(
+    encoder: torch.nn.Module, rows: torch.Tensor, states: list[torch.Tensor] | None
+) -> Iterator[None]:
     def gather(module: torch.nn.Module, args: Any, output: Any) -> Any:
+        if states is not None:
+            states.append(output[0])
         if isinstance(output, tuple):
             return (chosen(output[0]), *output[1:])
         output.last_hidden_state = chosen(output.last_hidden_state)

@@ -56,6 +56,8 @@ class AdaptSettings:
     gradient_checkpointing (bool): Save memory by computing activations twice; same result.
     freeze (str): Which parts of the encoder never learn, as in `spacy_clintl.models.freezing`.
     layer_decay (float): How much smaller the rate gets from each layer to the one below.
+    distill (float): Weight of how far the encoder's states are from its base's, see `anchor`; 0 is
+        without, which saves a forward pass.
     evaluate_every (Optional[int]): Steps between measurements of the held-out loss. None: a
         twentieth of the steps with `patience`, else it is measured before and after only.
     patience (Optional[int]): Measurements without a new lowest held-out loss before training
@@ -92,6 +94,7 @@ class AdaptSettings:
     gradient_checkpointing: bool = False
     freeze: str = "none"
     layer_decay: float = 1.0
+    distill: float = 0.0
     evaluate_every: int | None = None
     patience: int | None = None
 
@@ -118,6 +121,7 @@ class AdaptSettings:
             ("masking", lambda v: v in ("piece", "whole-word"), "piece or whole-word"),
             ("accumulate", lambda v: v >= 1, "at least 1"),
             ("layer_decay", lambda v: 0 < v <= 1, "above 0 and at most 1"),
+            ("distill", lambda v: 0 <= v < float("inf"), "at least 0"),
             ("evaluate_every", lambda v: v >= 1, "at least 1"),
             ("patience", lambda v: v >= 1, "at least 1"),
             ("licence", lambda v: v.strip() and v.isprintable(), "one line of text"),

@@ -10,6 +10,7 @@ import torch
 
 from ..models.freezing import apply_freezing
 from ..models.precision import autocast_dtype
+from .anchor import Anchor
 from .blocks import BlockOrder, Blocks
 from .masked_lm import MaskingCollator, autocasting, held_out_loss
 from .processes import Processes
@@ -78,11 +79,14 @@ def train(run: Run) -> dict[str, Any]:
     """
     began = time.perf_counter()
     plan, encoder, resumed = run.plan, run.model.base_model, 0
+    # Before anything has learned; a run that goes on loads what it learned in its stage.
+    anchor = Anchor(run.model, run.settings.distill) if run.settings.distill else None
     if plan.head_steps:
         encoder.requires_grad_(False)
         resumed, _, _ = _stage(run, "head", 0, plan.head_steps)
     apply_freezing(encoder, run.settings.freeze)
-    later, steps, watch = _stage(run, "encoder", plan.head_steps, plan.steps - plan.head_steps)
+    rest = plan.steps - plan.head_steps
+    later, steps, watch = _stage(run, "encoder", plan.head_steps, rest, anchor)
     encoder.requires_grad_(True)
     resumed = plan.head_steps + later if later else resumed
     steps += plan.head_steps
@@ -103,7 +107,9 @@ def train(run: Run) -> dict[str, Any]:
     }
 
 
-def _stage(run: Run, name: str, first: int, steps: int) -> tuple[int, int, Watch]:
+def _stage(
+    run: Run, name: str, first: int, steps: int, anchor: Anchor | None = None
+) -> tuple[int, int, Watch]:
     settings, plan, head = run.settings, run.plan, name == "head"
     blocks = BlockOrder(
         run.train,
@@ -146,6 +152,7 @@ def _stage(run: Run, name: str, first: int, steps: int) -> tuple[int, int, Watch
         # The frozen layers of the head's stage have no rates and keep no activations.
         layer_decay=1.0 if head else settings.layer_decay,
         gradient_checkpointing=settings.gradient_checkpointing and not head,
+        anchor=anchor,
         callbacks=run.callbacks,
     )
     return resumed, last, watch

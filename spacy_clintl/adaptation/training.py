@@ -17,6 +17,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from ..models.kernels import training_kernels
 from ..util import quiet_transformers
+from .anchor import Anchor
 from .blocks import BlockOrder
 from .checkpoints import MarkCheckpoints, last_checkpoint, not_a_number, step_of
 from .layer_rates import parameter_groups
@@ -32,6 +33,7 @@ class MaskedTrainer(Trainer):
     layer_decay (float): How much smaller the rate gets from each layer to the one below.
     losses (list[float]): Gets the loss of each batch, as its share in the step's mean.
     processes (Processes): All processes that train together.
+    anchor (Anchor | None): Keeps the encoder near its base.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class MaskedTrainer(Trainer):
         layer_decay: float,
         losses: list[float],
         processes: Processes,
+        anchor: Anchor | None = None,
         **arguments: Any,
     ) -> None:
         super().__init__(**arguments)
@@ -48,6 +51,7 @@ class MaskedTrainer(Trainer):
         self.layer_decay = layer_decay
         self.losses = losses
         self.processes = processes
+        self.anchor = anchor
         # Tells the parent to count a step's masked pieces and to leave the mean over its batches to
         # `compute_loss`; else it depends on the signature of the model's `forward`.
         self.model_accepts_loss_kwargs = True
@@ -75,8 +79,11 @@ class MaskedTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | None = None,
     ) -> Any:
+        states: list[torch.Tensor] | None = [] if self.anchor else None
         with self.context():
-            loss = masked_lm_loss(model, inputs)
+            loss = masked_lm_loss(model, inputs, states)
+            if self.anchor is not None and states:
+                loss = loss + self.anchor.loss(states[0], inputs)
         if num_items_in_batch is not None:
             # The mean over all masked pieces of the step, as one large batch would have it.
             loss = loss * ((inputs["labels"] != -100).sum() / num_items_in_batch.clamp(min=1))
@@ -164,6 +171,7 @@ def train_stage(
     later: int = 0,
     layer_decay: float = 1.0,
     gradient_checkpointing: bool = False,
+    anchor: Anchor | None = None,
     callbacks: list[TrainerCallback] | None = None,
 ) -> tuple[int, int]:
     """Train for one pass over `blocks`, going on from the last complete checkpoint in `folder`.
@@ -181,6 +189,7 @@ def train_stage(
     later (int): Steps of the run after this stage.
     layer_decay (float): How much smaller the rate gets from each layer to the one below.
     gradient_checkpointing (bool): Compute the layers' activations again in the backward pass.
+    anchor (Anchor | None): Keeps the encoder near its base.
     callbacks (Optional[list]): Further callbacks.
     RETURNS (tuple): The step it went on from, 0 if it began anew, and the step it ended at.
     RAISES (ClintlError): When loss or weights are no longer numbers.
@@ -201,6 +210,7 @@ def train_stage(
             layer_decay=layer_decay,
             losses=watch.losses,
             processes=processes,
+            anchor=anchor,
             model=model,
             args=_training_arguments(folder, arguments),
             train_dataset=blocks,

@@ -90,6 +90,10 @@ def adapt_cli(
     layer_decay: Annotated[
         float, typer.Option("--layer-decay", help="Rate of a layer by that of the one above")
     ] = 1.0,
+    distill: Annotated[
+        float,
+        typer.Option("--distill", help="Weight of staying near the base's states; 0 is without"),
+    ] = 0.0,
     evaluate_every: Annotated[
         int | None,
         typer.Option("--evaluate-every", help="Steps between measurements of the held-out loss"),

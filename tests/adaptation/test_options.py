@@ -46,6 +46,7 @@ def log_of(folder):
         ({"layer_decay": 0.5, "freeze": "bottom:1"}, 7),
         ({"gradient_checkpointing": True, "evaluate_every": 3}, 5),
         ({"evaluate_every": 2, "patience": 3}, 1),
+        ({"distill": 2.0, "accumulate": 2, "batch_size": 2}, 6),
     ],
 )
 def test_killed_run_ends_with_the_same_weights_and_log(tmp_path, base, text, changes, step):
@@ -201,6 +202,24 @@ def test_layers_learn_the_less_the_lower_they_are(tmp_path, base, text):
     assert max(row["rate"] for row in log_of(tmp_path / "out")) == pytest.approx(0.004)
 
 
+def test_distillation_keeps_the_encoder_near_its_base(tmp_path, base, text):
+    def distance(folder):
+        states = []
+        for path in (base, folder):
+            encoder = load_encoder(path).module.eval()
+            with torch.no_grad():
+                states.append(encoder(torch.arange(5, 25)[None]).last_hidden_state)
+        return float((states[0] - states[1]).square().mean())
+
+    changes = {"learn_rate": 0.01, "average": 0.0, "head_warmup_steps": 2, "max_steps": 20}
+    distances = {}
+    for weight in (0.0, 0.5, 50.0):
+        report, _ = run(base, tmp_path / str(weight), text, **changes, distill=weight)
+        assert report["settings"]["distill"] == weight
+        distances[weight] = distance(tmp_path / str(weight))
+    assert distances[50.0] < distances[0.5] < 0.5 * distances[0.0]
+
+
 @pytest.mark.parametrize(("decay", "halfway"), [("linear", 0.5), ("cosine", 0.5), ("none", 1.0)])
 def test_rate_rises_and_falls(tmp_path, base, text, decay, halfway):
     changes = {"warm_up": 0.2, "decay": decay, "learn_rate": 0.01, "head_warmup_steps": 0}
@@ -229,6 +248,7 @@ def test_measuring_needs_something_held_out(tmp_path, base, option):
         ("accumulate", 0),
         ("layer_decay", 0.0),
         ("layer_decay", 1.5),
+        ("distill", -1.0),
         ("evaluate_every", 0),
         ("patience", 0),
         ("warm_up", 1.0),
