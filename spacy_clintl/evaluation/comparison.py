@@ -4,12 +4,17 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..errors import ClintlError, Errors
 from . import resampling
 from .report import Table
 from .results import MEAN, Result, shower, size_name, sizes_of
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 Outcomes = Mapping[str, Any]
 # A score from counts that is further from the recorded one than this is another score.
@@ -27,6 +32,7 @@ class Difference:
     corpus (str | None): None is the mean over corpora.
     seeds (int): Of how many pairs of runs `value` is the mean.
     interval (tuple[float, float] | None): The 95 % confidence interval.
+    folds (int): In how many parts documents were resampled: one, or one a seed.
     why (str | None): Why there is none.
     """
 
@@ -37,6 +43,7 @@ class Difference:
     value: float
     interval: tuple[float, float] | None = None
     p: float | None = None
+    folds: int = 1
     why: str | None = None
 
 
@@ -126,6 +133,11 @@ def difference_notes(found: Sequence[Difference], resamples: int) -> list[str]:
             "documents, not of other seeds. No p value is corrected for the number of "
             "comparisons.",
         ]
+    if any(row.folds > 1 for row in found):
+        notes.append(
+            "Where each seed was scored on documents of its own, as with cross-validation, the "
+            "documents of each are resampled by themselves."
+        )
     if any(row.corpus is None for row in found):
         notes.append(f"Row '{MEAN}': over all corpora of the size, each resampled by itself.")
     for why in dict.fromkeys(row.why for row in found if row.why):
@@ -149,18 +161,39 @@ def _compare(
     kept = [[outcomes for outcomes in side if outcomes is not None] for side in sides]
     if any(len(side) < len(pairs) for side in kept):
         return replace(row, why=NO_OUTCOMES), None
-    tables = resampling.pair(*kept)
+    tables = _tables(*kept)
     if tables is None:
         return replace(row, why=OTHER_DOCUMENTS), None
-    values = [[result.value for result in side] for side in zip(*pairs)]
-    for totals, recorded in zip(tables.sum(axis=2), values, strict=True):
-        if abs(resampling.score_of(totals, name) - recorded).max() > TOLERANCE:
-            return replace(row, why=OTHER_SCORE), None
-    # Other draws for each corpus: their means are over independent ones.
-    seed = zlib.crc32(first.corpus.encode("utf-8"))
-    drawn, swapped = resampling.resample(tables, name, resamples=resamples, seed=seed)
-    observed = resampling.difference(tables, name)
+    # Tables are of all seeds together, or of one each: either way theirs come in order.
+    scores = [resampling.score_of(sums, name) for t in tables for sums in t.sum(axis=2)]
+    found = np.concatenate([*scores[::2], *scores[1::2]])
+    recorded = [result.value for side in zip(*pairs) for result in side]
+    if abs(found - recorded).max() > TOLERANCE:
+        return replace(row, why=OTHER_SCORE), None
+    parts = []
+    for number, table in enumerate(tables):
+        # Other draws for each corpus and fold: their means are over independent ones.
+        seed = [zlib.crc32(first.corpus.encode("utf-8")), number]
+        resampled = resampling.resample(table, name, resamples=resamples, seed=seed)
+        parts.append((resampling.difference(table, name), *resampled))
+    observed, drawn, swapped = (np.mean(part, axis=0) for part in zip(*parts))
+    row = replace(row, folds=len(tables))
     return _judged(row, observed, drawn, swapped), (observed, drawn, swapped)
+
+
+def _tables(
+    first: Sequence[Outcomes], second: Sequence[Outcomes]
+) -> "list[npt.NDArray[np.float64]] | None":
+    """Tally what two variants made of the documents: one table of all seeds, or one a seed.
+
+    With cross-validation each seed has documents of its own, its fold.
+    """
+    whole = resampling.pair(first, second)
+    if whole is not None:
+        return [whole]
+    folds = [resampling.pair([one], [other]) for one, other in zip(first, second)]
+    tables = [table for table in folds if table is not None]
+    return tables if len(tables) == len(folds) else None
 
 
 def _mean_of(found: Sequence[tuple[Difference, Any]]) -> Difference:

@@ -123,7 +123,7 @@ def sizes_of(results: Iterable[Result]) -> list[float]:
 
 def size_name(size: float) -> str:
     """RETURNS (str): Such as '10 %' for a share and '300 docs' for a number."""
-    return f"{100 * size:g} %" if size <= 1 else f"{size:g} docs"
+    return f"{100 * size:g} %" if 0 < size <= 1 else f"{size:g} docs"
 
 
 def shower(results: Sequence[Result], *, signed: bool = False) -> Callable[[float], str]:

@@ -232,6 +232,28 @@ def test_other_documents_or_scores_have_no_interval(runs):
     assert "does not give the score" in output
 
 
+def test_seeds_with_folds_of_their_own(runs, tmp_path, monkeypatch):
+    # Each seed has other documents, and other numbers of them.
+    whole = outcomes
+    monkeypatch.setattr(
+        "tests.cli.test_compare.outcomes",
+        lambda corpus, quality, seed: whole(corpus, quality, seed, n=150 + 10 * (seed % 10)),
+    )
+    path = tmp_path / "folds.jsonl"
+    for variant in ("base", "better"):
+        for seed in (0, 1, 2):
+            write_run(path, variant, ["notes"], 0.1, seed)
+    code, output = clintl(path, "--against", "base", "--resamples", 200)
+    assert code == 0, output
+    assert "documents of its own" in output
+    assert "No interval" not in output
+    [row] = [row for row in output.splitlines() if "[" in row and "better" in row]
+    low, high = (float(value) for value in row[row.index("[") + 1 : row.index("]")].split(","))
+    middle = float(row.split("[")[0].split()[-1])
+    assert low < middle < high
+    assert high - low < 40
+
+
 def test_several_files(runs, tmp_path, monkeypatch):
     path, _ = runs
     other = tmp_path / "more.jsonl"
