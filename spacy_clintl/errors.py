@@ -228,6 +228,7 @@ class Errors(metaclass=ErrorsWithCodes):
     CL218 = "The package {package} is installed, but gives no encoder folder: {reason}."
     CL219 = "{path} cannot be written: {reason}."
     CL220 = "'unfreeze_every' is {value}. Give a number of updates, or 0 for all layers at once."
+    CL221 = "'{setting}' of the encoder is {value}. Give a rate from 0 to 1."
 
     # 3xx: pipeline components
     CL300 = (

@@ -198,7 +198,12 @@ ROBERTA_POSITIONS = (
 
 
 def _set_dropout(config: Any, dropout: float | None, attention_dropout: float | None) -> None:
-    for names, value in ((DROPOUT_NAMES, dropout), (ATTENTION_DROPOUT_NAMES, attention_dropout)):
+    for setting, names, value in (
+        ("dropout", DROPOUT_NAMES, dropout),
+        ("attention_dropout", ATTENTION_DROPOUT_NAMES, attention_dropout),
+    ):
+        if value is not None and not 0 <= value <= 1:
+            raise ClintlError(Errors.CL221.format(setting=setting, value=value))
         for name in names:
             if value is not None and isinstance(getattr(config, name, None), float | int):
                 setattr(config, name, value)

@@ -31,7 +31,8 @@ from spacy.language import Language
 
 from ..errors import ClintlError, Errors
 
-ARCHITECTURE = "spacy_clintl.AdaptedTransformer.v1"
+# The second is what `Language.replace_listeners` puts in the place of a listener.
+ARCHITECTURES = ("spacy_clintl.AdaptedTransformer.v1", "spacy_clintl.AdaptedTok2Vec.v1")
 Callback = Callable[[Language], Language]
 
 
@@ -46,7 +47,7 @@ def make_tune_encoder_v1(
 ) -> Callback:
     """Create a callback that changes how the encoder of a trained pipeline learns.
 
-    component (str): The transformer.
+    component (str): The transformer, or a component with an encoder of its own.
     The other arguments are those of `spacy_clintl.AdaptedTransformer.v1`; None leaves one as it is.
     RETURNS (Callable[[Language], Language]): The callback; the settings are saved with the
         pipeline.
@@ -99,10 +100,10 @@ def make_in_turn_v1(*callbacks: Callback) -> Callback:
 
 
 def _blocks_of(config: Any) -> list[dict[str, Any]]:
-    """List the blocks of the architecture within the config of a model."""
+    """List the blocks of the encoder's architectures within the config of a model."""
     if not isinstance(config, dict):
         return []
-    own = [config] if config.get("@architectures") == ARCHITECTURE else []
+    own = [config] if config.get("@architectures") in ARCHITECTURES else []
     return own + [block for value in config.values() for block in _blocks_of(value)]
 
 
