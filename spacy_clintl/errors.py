@@ -79,6 +79,10 @@ class Errors(metaclass=ErrorsWithCodes):
     )
     CL157 = "{path} is listed twice under 'paths' in [corpora]. List it once."
     CL158 = "There is a limit for a corpus '{name}', which is not among: {known}."
+    CL159 = (
+        "--category is '{value}', but must be TASK/LABEL, such as domain/spoken: a task's name "
+        "without a slash, one slash, a label."
+    )
     CL160 = "The corpus has no paths. List .spacy files under 'paths' in [corpora]."
     CL161 = "{path} holds no .spacy files. Make some with 'python -m spacy clintl convert'."
 
@@ -470,8 +474,8 @@ class Errors(metaclass=ErrorsWithCodes):
     CL503 = "{path}: {where} names the unknown {kind} '{name}'. Known: {known}."
     CL504 = "The config {path} of the variant '{variant}' cannot be used: {reason}."
     CL505 = (
-        "Variant '{variant}': the pipeline of {path} has no {what} '{name}', which the corpus "
-        "'{corpus}' names. It has: {known}."
+        "Variant '{variant}': the pipeline of {path} has no {what} '{name}', which {place} names. "
+        "It has: {known}."
     )
     CL506 = (
         "Variant '{variant}': the stock component '{component}' learns one corpus a pipeline, as "

@@ -41,6 +41,14 @@ def convert_cli(
             "--entities", help="Keep these entity labels alone: A,B, or renamed: A=NEW,B=OTHER"
         ),
     ] = None,
+    no_entities: Annotated[
+        bool,
+        typer.Option("--no-entities", help="Leave the documents without annotation of entities"),
+    ] = False,
+    category: Annotated[
+        list[str] | None,
+        typer.Option("--category", help="TASK/LABEL that each document gets; repeatable"),
+    ] = None,
     spans_key: Annotated[
         str | None,
         typer.Option("--spans-key", help="Entities into this group of doc.spans, too"),
@@ -84,13 +92,23 @@ def convert_cli(
             raise ClintlError(Errors.CL133.format(name=format_name, option="--option", value=item))
         options[_key(name)] = value
     if source.suffix == ".spacy" and target.suffix != ".spacy":
-        if entities is not None:
-            raise ClintlError(
-                Errors.CL133.format(name=format_name, option="--entities", value=entities)
-            )
+        for flag, value in (
+            ("--entities", entities),
+            ("--no-entities", no_entities or None),
+            ("--category", category[0] if category else None),
+        ):
+            if value is not None:
+                raise ClintlError(Errors.CL133.format(name=format_name, option=flag, value=value))
         n_documents = write_back(format_name, source, target, options=options)
         msg.good(f"Wrote {n_documents:,} documents to {target}")
         return
+    if no_entities and entities is not None:
+        raise ClintlError(
+            Errors.CL133.format(
+                name=format_name, option="--entities beside --no-entities", value=entities
+            )
+        )
+    wanted = None if entities is None else read_entities(format_name, entities)
     counts = convert(
         format_name,
         source,
@@ -100,7 +118,9 @@ def convert_cli(
         pattern=pattern,
         limit=limit,
         seed=seed,
-        entities=None if entities is None else read_entities(format_name, entities),
+        entities=wanted,
+        with_entities=not no_entities,
+        categories=category or (),
         policy=Policy(misaligned, discontinuous, spans_key),
         report=report,
     )
@@ -110,6 +130,9 @@ def convert_cli(
     rows += [(f"entity {name}", n) for name, n in data["entities"].items()]
     rows += [(f"category {name}", n) for name, n in data["categories"].items()]
     msg.table([(name, f"{n:,}") for name, n in rows], aligns=("l", "r"), max_col=100)
+    if absent := [label for label in wanted or () if label not in counts.source_labels]:
+        there = ", ".join(sorted(counts.source_labels)) or "none"
+        msg.warn(f"No entity has the label {', '.join(absent)}; labels there: {there}")
     for where, reason in counts.skipped[:10]:
         msg.warn(f"Skipped {where}: {reason}")
     if counts.n_skipped > 10:

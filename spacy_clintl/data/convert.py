@@ -1,7 +1,7 @@
 """Converting files of any registered format to a .spacy file, and back."""
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,8 @@ from .docs import DEFAULT_POLICY, Policy, to_doc, to_record
 from .formats import check_options, get_reader, get_writer
 from .records import ConversionCounts, Record
 
+# Between a task's name and a label.
+SEPARATOR = "/"
 # Records after which the strings of their Docs are forgotten: memory must not grow with a corpus.
 ZONE = 2000
 
@@ -33,6 +35,8 @@ def convert(
     limit: int | None = None,
     seed: int | None = None,
     entities: Mapping[str, str] | None = None,
+    with_entities: bool = True,
+    categories: Sequence[str] = (),
     policy: Policy = DEFAULT_POLICY,
     report: str | Path | None = None,
 ) -> ConversionCounts:
@@ -49,24 +53,37 @@ def convert(
     seed (int | None): Draws the sample; without a limit it changes nothing.
     entities (Mapping[str, str] | None): The entity labels wanted, and what each becomes; None keeps
         all as they are.
+    with_entities (bool): Whether entities are kept. Without them no document is annotated for
+        entities: they are missing, and not 'none there'.
+    categories (Sequence[str]): Categories, as 'task/label', that each document gets with 1.0.
     policy (Policy): What becomes of entities that do not fit `doc.ents`.
     report (str | Path | None): A JSON file for the counts and settings.
     RETURNS (ConversionCounts): What was read, written, changed and left out.
-    RAISES (ClintlError): A path, an option, the language or the data is not as it must be.
+    RAISES (ClintlError): A path, an option, a category, the language or the data is not as it must
+        be.
     """
     target = Path(target)
     if target.suffix != ".spacy":
         raise ClintlError(Errors.CL140.format(path=target))
     if limit is not None and limit < 1:
         raise ClintlError(Errors.CL133.format(name=format_name, option="--limit", value=limit))
+    for category in categories:
+        task, _, label = category.partition(SEPARATOR)
+        if not task.strip() or not label.strip():
+            raise ClintlError(Errors.CL159.format(value=category))
     reader = get_reader(format_name)
     settings = check_options(format_name, reader, options or {})
     paths = source_files(Path(source), pattern, but=target)
     nlp = blank(lang)
     counts = ConversionCounts()
     records = _sample(reader(paths, counts, **settings), limit, seed)
-    if entities is not None:
+    if not with_entities:
+        records = _without_entities(records, counts)
+    elif entities is not None:
         records = _relabelled(records, entities, counts)
+    if categories:
+        cats = dict.fromkeys(categories, 1.0)
+        records = (replace(record, cats={**(record.cats or {}), **cats}) for record in records)
     with docbin_writer(target) as add:
         while batch := list(islice(records, ZONE)):
             with nlp.memory_zone():
@@ -88,6 +105,8 @@ def convert(
             "limit": limit,
             "seed": seed,
             "entities_wanted": None if entities is None else dict(entities),
+            "with_entities": with_entities,
+            "categories_given": list(categories),
             "policy": vars(policy),
             **counts.to_dict(),
         }
@@ -172,6 +191,7 @@ def _relabelled(
 ) -> Iterator[Record]:
     for record in records:
         if record.spans is not None:
+            counts.source_labels.update(span.label for span in record.spans)
             spans = [
                 replace(span, label=wanted[span.label])
                 for span in record.spans
@@ -180,6 +200,12 @@ def _relabelled(
             counts.unwanted += len(record.spans) - len(spans)
             record = replace(record, spans=spans)
         yield record
+
+
+def _without_entities(records: Iterator[Record], counts: ConversionCounts) -> Iterator[Record]:
+    for record in records:
+        counts.unwanted += len(record.spans or ())
+        yield replace(record, spans=None)
 
 
 def _sample(records: Iterator[Record], limit: int | None, seed: int | None) -> Iterator[Record]:

@@ -114,7 +114,9 @@ class ConversionCounts:
     overlapping (int): Entities left out of `doc.ents` because a longer one overlaps them.
     dropped (int): Entities left out because they miss token borders, hold no character, or are
         discontinuous, as the policy says.
-    unwanted (int): Entities of labels that were not asked for.
+    unwanted (int): Entities that were not asked for.
+    source_labels (Counter[str]): Where some labels are asked for, the entities of the source by the
+        labels that they have there.
     repaired (int): Entity tags that the reader had to mend.
     skipped (list[tuple[str, str]]): Records left out: file and line, and the reason. Only the
         first thousand are named.
@@ -133,6 +135,7 @@ class ConversionCounts:
     overlapping: int = 0
     dropped: int = 0
     unwanted: int = 0
+    source_labels: Counter[str] = field(default_factory=Counter)
     repaired: int = 0
     skipped: list[tuple[str, str]] = field(default_factory=list)
     n_skipped: int = 0
@@ -149,5 +152,6 @@ class ConversionCounts:
             **vars(self),
             "entities": dict(sorted(self.entities.items())),
             "categories": dict(sorted(self.categories.items())),
+            "source_labels": dict(sorted(self.source_labels.items())),
             "skipped": [{"where": where, "reason": reason} for where, reason in self.skipped],
         }

@@ -41,19 +41,22 @@ def config_of(cell: Cell) -> tuple[Config, dict[str, Head]]:
             Errors.CL504.format(path=variant.config, variant=variant.name, reason=reason)
         ) from error
     heads = {corpus.name: _head(variant, corpus, pipeline, components) for corpus in cell.corpora}
+    for name in variant.keep:
+        if name not in pipeline or name not in components:
+            raise _missing(variant, "component", name, "'keep'", pipeline)
     stock = [head.component for head in heads.values() if head.factory in STOCK]
     if stock and len(heads) > 1:
         raise ClintlError(Errors.CL506.format(variant=variant.name, component=stock[0]))
     wanted = {head.component for head in heads.values()}
     others = {component_of(variant, corpus) for corpus in cell.all_corpora}
     others |= {name for name in pipeline if components[name].get("factory") in LEARN_FROM_CORPORA}
-    others -= wanted
+    others -= wanted.union(variant.keep)
     config["nlp"]["pipeline"] = [name for name in pipeline if name not in others]
     for name in others:
         components.pop(name, None)
         config.get("initialize", {}).get("components", {}).pop(name, None)
     named = {head.task for head in heads.values()}
-    for name in wanted:
+    for name in wanted.difference(variant.keep):
         tasks = components[name].get("tasks") or {}
         for task in set(tasks) - named:
             del tasks[task]
@@ -158,23 +161,24 @@ def _head(
     variant: Variant, corpus: DataSet, pipeline: list[str], components: dict[str, Any]
 ) -> Head:
     name = component_of(variant, corpus)
-
-    def missing(what: str, wanted: str, known: Any) -> ClintlError:
-        return ClintlError(
-            Errors.CL505.format(
-                variant=variant.name,
-                path=variant.config,
-                what=what,
-                name=wanted,
-                corpus=corpus.name,
-                known=", ".join(known) or "none",
-            )
-        )
-
+    place = f"the corpus '{corpus.name}'"
     if name not in pipeline or name not in components:
-        raise missing("component", name, pipeline)
+        raise _missing(variant, "component", name, place, pipeline)
     component = components[name]
     tasks = component.get("tasks")
     if corpus.task is not None and tasks is not None and corpus.task not in tasks:
-        raise missing("task", corpus.task, tasks)
+        raise _missing(variant, "task", corpus.task, place, tasks)
     return Head(name, str(component.get("factory", name)), corpus.task, component.get("spans_key"))
+
+
+def _missing(variant: Variant, what: str, name: str, place: str, known: Any) -> ClintlError:
+    return ClintlError(
+        Errors.CL505.format(
+            variant=variant.name,
+            path=variant.config,
+            what=what,
+            name=name,
+            place=place,
+            known=", ".join(known) or "none",
+        )
+    )

@@ -61,6 +61,8 @@ class Variant:
 
     config (Path): The training config. Components and tasks that a run's corpora do not name are
         taken out of it.
+    keep (tuple[str, ...]): Components that stay nevertheless, with all of their tasks: what they
+        learn is in the documents of the corpora, and is not scored.
     overrides (dict[str, Any]): Values of the config by dotted names.
     groups (tuple[tuple[str, ...], ...]): Which corpora go into one pipeline.
     components (dict[str, str]): Components by corpus, where they are not those of the corpora.
@@ -86,6 +88,7 @@ class Variant:
     form: dict[str, str] = field(default_factory=dict)
     also: dict[str, tuple[str, ...]] = field(default_factory=dict)
     through: dict[str, dict[str, Any]] = field(default_factory=dict)
+    keep: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

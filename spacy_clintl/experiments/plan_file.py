@@ -130,7 +130,7 @@ def _read_variant(
     where = f"the variant '{name}'"
     known = (
         *("config", "overrides", "corpora", "components", "sizes", "seeds", "epochs"),
-        *("start", "form", "also", "through"),
+        *("start", "form", "also", "through", "keep"),
     )
     values = read.table(values, where, known)
     config = Path(read.text(values, where, "config"))
@@ -173,6 +173,8 @@ def _read_variant(
     tables = all(isinstance(one, Mapping) for one in through.values())
     expected = "a table from corpora to settings of translation_transfer"
     read.check(tables, where, "through", values, expected)
+    keep = values.get("keep") or []
+    read.check(not keep or _is_flat(keep), where, "keep", values, "a list of components")
     start = _read_start(read, name, values, top)
     idle = 0 in sizes and start is None and any(n not in also for g in groups for n in g)
     read.check(not idle, where, "sizes", {"sizes": list(sizes)}, "without 0: nothing to train on")
@@ -193,6 +195,7 @@ def _read_variant(
         forms,
         {corpus: tuple(files) for corpus, files in also.items()},
         {corpus: dict(settings) for corpus, settings in through.items()},
+        tuple(keep),
     )
 
 

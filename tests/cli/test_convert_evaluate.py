@@ -104,6 +104,75 @@ def test_any_format_takes_its_options_from_the_command_line(tmp_path):
     assert "--shift 0" in output
 
 
+def test_convert_renames_and_leaves_out_entities(tmp_path):
+    source, target = tmp_path / "a.iob", tmp_path / "a.spacy"
+    source.write_text("fever B-SIGN\nMay B-DATE\n")
+    vocab = spacy.blank("en").vocab
+    code, output = clintl("convert", "iob", source, target, "--entities", "SIGN=FINDING, DATE")
+    assert code == 0, output
+    [doc] = read_docbin(target, vocab)
+    assert [e.label_ for e in doc.ents] == ["FINDING", "DATE"]
+    assert "No entity has the label" not in output
+    code, output = clintl("convert", "iob", source, target, "--entities", "SIGN")
+    assert code == 0, output
+    assert "unwanted 1" in output
+    assert [e.label_ for e in read_docbin(target, vocab)[0].ents] == ["SIGN"]
+
+
+def test_convert_tells_that_wanted_labels_are_not_there(tmp_path):
+    source, target = tmp_path / "a.iob", tmp_path / "a.spacy"
+    source.write_text("fever B-SIGN\nMay B-DATE\n")
+    code, output = clintl("convert", "iob", source, target, "--entities", "sign=FINDING,Date")
+    assert code == 0, output
+    assert "No entity has the label sign, Date; labels there: DATE, SIGN" in output
+    code, output = clintl("convert", "iob", source, target, "--entities", "sign,DATE")
+    assert "No entity has the label sign; labels there: DATE, SIGN" in output
+    source.write_text("fever O\n")
+    code, output = clintl("convert", "iob", source, target, "--entities", "SIGN")
+    assert (code, "label SIGN; labels there: none" in output) == (0, True)
+
+
+def test_convert_gives_categories_and_no_entities(tmp_path):
+    source, target = tmp_path / "a.iob", tmp_path / "a.spacy"
+    source.write_text("fever B-SIGN\n")
+    given = ["--no-entities", "--category", "domain/spoken", "--category", "place/ward"]
+    code, output = clintl("convert", "iob", source, target, *given)
+    assert code == 0, output
+    assert "category domain/spoken 1" in output
+    [doc] = read_docbin(target, spacy.blank("en").vocab)
+    assert doc.cats == {"domain/spoken": 1.0, "place/ward": 1.0}
+    assert not doc.has_annotation("ENT_IOB")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--entities", ""], "'' does not fit option --entities of"),
+        (["--entities", "A,,B"], "'A,,B' does not fit option --entities of"),
+        (["--entities", "A=X,A=Y"], "'A=X,A=Y' does not fit option --entities of"),
+        (["--entities", "A="], "'A=' does not fit option --entities of"),
+        (["--entities", "=A"], "'=A' does not fit option --entities of"),
+        (["--entities", "A", "--no-entities"], "'A' does not fit option --entities beside --no-"),
+        (["--category", "spoken"], "--category is 'spoken', but must be TASK/LABEL"),
+    ],
+)
+def test_convert_names_the_option_that_does_not_fit(tmp_path, options, message):
+    source, target = tmp_path / "a.iob", tmp_path / "a.spacy"
+    source.write_text("fever B-SIGN\n")
+    code, output = clintl("convert", "iob", source, target, *options)
+    assert (code, message in output) == (1, True), output
+    assert not target.exists()
+
+
+def test_options_of_reading_are_none_of_writing(tmp_path):
+    source, target = tmp_path / "a.iob", tmp_path / "a.spacy"
+    source.write_text("fever B-SIGN\n")
+    assert clintl("convert", "iob", source, target)[0] == 0
+    for options in (["--entities", "SIGN"], ["--no-entities"], ["--category", "a/b"]):
+        code, output = clintl("convert", "iob", target, tmp_path / "b.iob", *options)
+        assert (code, f"option {options[0]} of" in output) == (1, True), output
+
+
 @pytest.fixture
 def pipeline(tmp_path):
     nlp = spacy.blank("en")

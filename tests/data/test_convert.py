@@ -92,6 +92,70 @@ def test_nothing_is_written_when_a_line_is_broken(folder, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "out.spacy"]
 
 
+@pytest.fixture
+def labelled(tmp_path):
+    source = tmp_path / "a.iob"
+    source.write_text("fever B-SIGN\nin O\nMay B-DATE\n\naspirin B-DRUG\n\nnone O\n")
+    return source
+
+
+def ents(path):
+    return [[(e.text, e.label_) for e in doc.ents] for doc in read_docbin(path, VOCAB)]
+
+
+def test_entities_wanted_are_kept_and_renamed(labelled, tmp_path):
+    target, report = tmp_path / "out.spacy", tmp_path / "report.json"
+    counts = convert("iob", labelled, target, entities={"SIGN": "SIGN", "DRUG": "MEDICATION"})
+    assert ents(target) == [[("fever", "SIGN")], [("aspirin", "MEDICATION")], []]
+    # What is left out is outside, and not missing.
+    assert all(doc.has_annotation("ENT_IOB") for doc in read_docbin(target, VOCAB))
+    assert "spans" not in read_docbin(target, VOCAB)[0].user_data
+    assert counts.entities == {"SIGN": 1, "MEDICATION": 1}
+    assert counts.unwanted == 1
+    assert counts.source_labels == {"SIGN": 1, "DRUG": 1, "DATE": 1}
+    wanted = {"SIGN": "FINDING", "DATE": "FINDING", "SYMPTOM": "FINDING"}
+    counts = convert("iob", labelled, target, entities=wanted, report=report)
+    assert ents(target) == [[("fever", "FINDING"), ("May", "FINDING")], [], []]
+    data = json.loads(report.read_text())
+    assert data["entities_wanted"] == wanted
+    assert (data["unwanted"], data["entities"]) == (1, {"FINDING": 2})
+    assert data["source_labels"] == {"DATE": 1, "DRUG": 1, "SIGN": 1}
+    assert convert("iob", labelled, target, entities={}).unwanted == 3
+    assert not convert("iob", labelled, target).source_labels
+
+
+def test_documents_without_annotation_of_entities(labelled, tmp_path):
+    target = tmp_path / "out.spacy"
+    counts = convert("iob", labelled, target, with_entities=False)
+    docs = read_docbin(target, VOCAB)
+    assert [len(doc) for doc in docs] == [3, 1, 1]
+    assert not any(doc.has_annotation("ENT_IOB") or doc.user_data.get("spans") for doc in docs)
+    assert counts.documents_with_entities_annotated == 0
+    assert counts.unwanted == 3
+
+
+def test_categories_for_each_document(labelled, tmp_path):
+    target = tmp_path / "out.spacy"
+    counts = convert("iob", labelled, target, categories=["domain/spoken", "place/a/b"])
+    for doc in read_docbin(target, VOCAB):
+        assert doc.cats == {"domain/spoken": 1.0, "place/a/b": 1.0}
+    assert counts.categories == {"domain/spoken": 3, "place/a/b": 3}
+    assert len(ents(target)[0]) == 2
+    # Those that the source gives stay.
+    records = tmp_path / "a.jsonl"
+    records.write_text('{"text": "fever", "cats": {"d/flu": 1.0, "d/mi": 0.0}}\n')
+    convert("records", records, target, categories=["domain/spoken"])
+    [doc] = read_docbin(target, VOCAB)
+    assert doc.cats == {"d/flu": 1.0, "d/mi": 0.0, "domain/spoken": 1.0}
+
+
+@pytest.mark.parametrize("category", ["spoken", "/spoken", "domain/", " /x", ""])
+def test_categories_need_a_task_and_a_label(labelled, tmp_path, category):
+    with pytest.raises(ClintlError, match=rf"CL159.*'{category}'.*TASK/LABEL"):
+        convert("iob", labelled, tmp_path / "out.spacy", categories=["a/b", category])
+    assert not (tmp_path / "out.spacy").exists()
+
+
 def test_a_format_of_ones_own_with_its_options(tmp_path):
     @formats("test_mine")
     def read_mine(paths, counts, *, size: int, words: list[str] | None = None, loud: bool = False):

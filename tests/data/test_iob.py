@@ -2,6 +2,7 @@ import pytest
 import spacy
 
 from spacy_clintl.data.convert import convert, write_back
+from spacy_clintl.data.docbin import read_docbin
 from spacy_clintl.data.docs import to_doc
 from spacy_clintl.data.formats.iob import decode_tags, read_iob, write_iob
 from spacy_clintl.data.records import ConversionCounts, Record, Span
@@ -47,6 +48,25 @@ def test_columns_sentences_and_documents(tmp_path):
     # Groups end where a document ends.
     assert [r.text for r in read(path, group=2)] == ["Mild fever .", "10\u00a0mg"]
     assert len({r.id for r in records}) == 3
+
+
+def test_files_that_mark_no_documents_are_documents(tmp_path):
+    unmarked, marked = tmp_path / "visit-1.iob", tmp_path / "visit-2.iob"
+    unmarked.write_text("a O\n\nb O\n")
+    marked.write_text("c O\n\n-DOCSTART- d2 O\n\nd O\n")
+    records = list(read_iob([unmarked, marked], ConversionCounts()))
+    assert [r.meta["document"] for r in records] == ["visit-1", "visit-1", "visit-2", "d2"]
+    # One file is the corpus, and not a document of it.
+    assert [r.meta for r in read(unmarked)] == [{}, {}]
+    for n in (1, 2):
+        source, target = tmp_path / f"in-{n}", tmp_path / f"{n}.spacy"
+        source.mkdir()
+        for path in (unmarked, marked)[:n]:
+            (source / path.name).write_text(path.read_text())
+        convert("iob", source, target)
+        docs = read_docbin(target, spacy.blank("en").vocab)
+        found = [doc.user_data.get("meta", {}).get("document") for doc in docs]
+        assert found == [[None] * 2, ["visit-1", "visit-1", "visit-2", "d2"]][n - 1]
 
 
 def test_groups_join_sentences_but_not_entities(tmp_path):
