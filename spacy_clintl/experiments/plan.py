@@ -61,8 +61,6 @@ class Variant:
 
     config (Path): The training config. Components and tasks that a run's corpora do not name are
         taken out of it.
-    keep (tuple[str, ...]): Components that stay nevertheless, with all of their tasks: what they
-        learn is in the documents of the corpora, and is not scored.
     overrides (dict[str, Any]): Values of the config by dotted names.
     groups (tuple[tuple[str, ...], ...]): Which corpora go into one pipeline.
     components (dict[str, str]): Components by corpus, where they are not those of the corpora.
@@ -74,6 +72,8 @@ class Variant:
         size or of its only one; or the folder of a trained pipeline. With size 0 and nothing else
         to train on it is scored as it is.
     form, also, through (dict): By corpus, see `DataSet`.
+    keep (tuple[str, ...]): Components of the config that stay, with all of their tasks, though no
+        corpus names them: they learn what the documents have besides, and are not scored.
     """
 
     name: str

@@ -7,8 +7,10 @@ import spacy
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
+from spacy_clintl.data.convert import convert, write_back
 from spacy_clintl.data.docbin import docbin_writer, read_docbin
 from spacy_clintl.errors import ClintlError
+from spacy_clintl.experiments.config import config_of
 from spacy_clintl.experiments.heads import entity_keys, unseen_recall
 from spacy_clintl.experiments.plan import cells_of
 from spacy_clintl.experiments.plan_file import read_plan
@@ -190,12 +192,92 @@ def test_ids_follow_start_form_and_translation(tmp_path, plan):
         ("tuned", {"through": {"drugs": "es"}}, "CL502"),
         ("tuned", {"through": [1]}, "CL502"),
         ("tuned", {"epochs": 0}, "CL502"),
+        ("source", {"keep": "iob_ner"}, "CL502"),
+        ("source", {"keep": ["textcat"]}, r"CL505.*'textcat', which 'keep' names"),
     ],
 )
 def test_faults(tmp_path, plan, variant, change, code):
     plan["variants"][variant].update(change)
     with pytest.raises(ClintlError, match=code):
         prepare_runs(read_plan(write_plan(tmp_path, plan)))
+
+
+@pytest.fixture
+def adversarial(tmp_path, plan):
+    """The plan with the domain-adversarial config: English gold, and Spanish texts without."""
+    domains = {"written": tmp_path / "en.spacy", "spoken": tmp_path / "fold-0" / "train.spacy"}
+    for domain, source in domains.items():
+        lines = tmp_path / f"{domain}.jsonl"
+        write_back("records", source, lines)
+        convert(
+            "records",
+            lines,
+            tmp_path / "domains" / ("written" if domain == "written" else "fold-0") / "a.spacy",
+            with_entities=domain == "written",
+            categories=[f"domain/{domain}"],
+        )
+    plan["variants"]["adversarial"] = {
+        "config": "configs/experiments/transfer_adversarial.cfg",
+        "overrides": {
+            "paths.encoder": str(tmp_path / "encoder"),
+            "training.batcher.size": 60,
+            "training.optimizer.learn_rate.initial_rate": 0.005,
+            "components.transformer.model.rate": 1.0,
+        },
+        "sizes": [0],
+        "keep": ["multitask_textcat"],
+        "also": {
+            "drugs": [
+                str(tmp_path / "domains" / "written"),
+                str(tmp_path / "domains" / "fold-{seed}"),
+            ]
+        },
+        "epochs": 12,
+    }
+    return plan
+
+
+def test_components_that_are_kept(tmp_path, adversarial):
+    def pipeline():
+        read = read_plan(write_plan(tmp_path, adversarial))
+        [cell] = [cell for cell in cells_of(read) if cell.variant.name == "adversarial"]
+        config, heads = config_of(cell)
+        assert [head.component for head in heads.values()] == ["iob_ner"]
+        assert list(config["components"]) == config["nlp"]["pipeline"]
+        return config
+
+    config = pipeline()
+    # The last listener is the one that sends gradients back.
+    assert config["nlp"]["pipeline"] == ["transformer", "multitask_textcat", "iob_ner"]
+    [task] = config["components"]["multitask_textcat"]["tasks"].values()
+    assert task["adversarial"] == 0.1
+    adversarial["variants"]["adversarial"]["keep"] = []
+    assert pipeline()["nlp"]["pipeline"] == ["transformer", "iob_ner"]
+    # One that learns a corpus, too, keeps its other tasks as well.
+    adversarial["corpora"]["drugs"] |= {"component": "multitask_textcat", "task": "domain"}
+    variant = adversarial["variants"]["adversarial"]
+    variant["overrides"]["components.multitask_textcat.tasks.mood"] = {"exclusive": True}
+    adversarial["variants"] = {"adversarial": variant}
+    for keep, tasks in (([], {"domain"}), (["multitask_textcat"], {"domain", "mood"})):
+        variant["keep"] = keep
+        read = read_plan(write_plan(tmp_path, adversarial))
+        config, _ = config_of(next(cells_of(read)))
+        assert set(config["components"]["multitask_textcat"]["tasks"]) == tasks
+
+
+def test_domain_adversarial_variant_from_end_to_end(tmp_path, adversarial):
+    read = read_plan(write_plan(tmp_path, adversarial))
+    runs = prepare_runs(read, ["adversarial"])
+    outcome = run_plan(read, runs, tmp_path / "runs.jsonl", keep=tmp_path / "kept")
+    assert outcome.failed == []
+    [line] = read_runs(tmp_path / "runs.jsonl")
+    assert line["documents"]["drugs"] == 0
+    assert set(line["scores"]) == {"drugs"}
+    nlp = spacy.load(tmp_path / "kept" / "adversarial" / "drugs" / "0" / "seed-0")
+    assert nlp.pipe_names == ["transformer", "multitask_textcat", "iob_ner"]
+    assert nlp.get_pipe("multitask_textcat").labels == ("domain/spoken", "domain/written")
+    assert nlp.get_pipe("iob_ner").labels == ("DRUG",)
+    assert [e.label_ for e in nlp("takes aspirin").ents] == ["DRUG"]
 
 
 def test_other_form_of_the_documents_drawn(tmp_path, plan):
