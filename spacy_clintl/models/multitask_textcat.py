@@ -133,7 +133,8 @@ def forward(
     that its weights get none either; the tok2vec is always called, as a listener must be.
 
     A task in `encoder_shares` sends only that share of its gradient on to what lies below its head:
-    the token vectors, and the heads it reads. The head itself gets all of it.
+    the token vectors, and the heads it reads. The head itself gets all of it. A share is a number,
+    or a list with one for each document.
     """
     tok2vec = model.get_ref("tok2vec")
     heads = heads_of(model)
@@ -172,16 +173,17 @@ def forward(
             if gradient is None:
                 continue
             d_inputs = backprops[task](gradient)
-            share = model.attrs["encoder_shares"].get(task, 1.0)
+            shares = np.broadcast_to(model.attrs["encoder_shares"].get(task, 1.0), len(docs))
             if heads[task].attrs.get("reads"):
                 d_inputs, d_readings = d_inputs
                 for other, d_probs in d_readings.items():
                     # A head without gold is left alone, whoever reads it.
                     if (own := gradients.get(other)) is not None:
-                        gradients[other] = own + share * probs[other][1](d_probs)
+                        column = model.ops.asarray2f(shares[:, None])
+                        gradients[other] = own + column * probs[other][1](d_probs)
             if heads[task].attrs.get("takes_sides"):
                 d_inputs = backprop_sides(d_inputs)
-            for total, part in zip(d_vectors, d_inputs):
+            for total, part, share in zip(d_vectors, d_inputs, shares.tolist()):
                 total += share * part
         if backprop_tok2vec is None:
             return docs

@@ -33,7 +33,7 @@ from .class_weights import find_class_weights
 from .growing import GrowingTasks, list_scores
 from .task_loss import task_loss
 from .tasks import SEPARATOR, Task, check_labels, find_labels, gold_of, read_tasks, set_cats
-from .warm_up import count_updates, require_shares
+from .warm_up import count_updates, is_seen, require_shares
 from .weighting import check_weighting
 
 DEFAULT_MODEL = """
@@ -285,6 +285,7 @@ class MultiTaskTextCategorizer(GrowingTasks):
         examples = list(examples)
         total = 0.0
         gradients: dict[str, Floats2d | None] = {}
+        shares: dict[str, float | list[float]] = {}
         task_weights = self.task_weights
         for name, task in self.tasks.items():
             gradients[name] = None
@@ -304,11 +305,14 @@ class MultiTaskTextCategorizer(GrowingTasks):
             total += weight * loss
             total += task.weight * self.weighting.penalty(name, self.cfg["weighting"])
             gradients[name] = gradient * weight
-        self.model.attrs["encoder_shares"] = {
-            name: task.encoder_share(self.cfg["warm_up"].get(name, 0))
-            for name, task in self.tasks.items()
-            if task.holds_back
-        }
+            if task.holds_back:
+                share = task.encoder_share(self.cfg["warm_up"].get(name, 0))
+                shares[name] = share
+                if task.adversarial:
+                    logits = self.model.ops.to_numpy(scores[name])
+                    seen = is_seen(logits, truths, mask, exclusive=task.exclusive)
+                    shares[name] = [share if one else 0.0 for one in seen]
+        self.model.attrs["encoder_shares"] = shares
         return total, gradients
 
     def finish_update(self, sgd: Optimizer) -> None:

@@ -45,7 +45,9 @@ class Task:
     adversarial (float): Above 0, the token vectors' model learns to hide what the head learns to
         see: it gets the head's gradient times minus this. With the domain of a document as the
         labels, vectors become alike across domains (domain-adversarial training, Ganin et al. 2016,
-        section 4.2). Goes well with a `warm_up`, in which the factor rises from 0.
+        section 4.2). Goes well with a `warm_up`, in which the factor rises from 0. Unlike there,
+        documents that the head gets no better than by guessing send nothing, see
+        `warm_up.is_seen`.
     labels (list[str]): Its labels, in the order of its head's outputs.
     thresholds (dict[str, float]): What calibration found: thresholds of single labels, which go
         before `threshold`.

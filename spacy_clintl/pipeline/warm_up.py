@@ -9,9 +9,11 @@ other task is better warmed up by the optimizer's schedule.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 from thinc.api import Model
 
 from ..errors import ClintlError, Errors
+from ..models.losses import sigmoid, softmax
 
 
 def is_warm_up(value: Any) -> bool:
@@ -53,3 +55,26 @@ def count_updates(
     for task in learned:
         if counts.get(task, 0) < warm_ups[task]:
             counts[task] = counts.get(task, 0) + 1
+
+
+def is_seen(
+    logits: np.ndarray, truths: np.ndarray, mask: np.ndarray, *, exclusive: bool
+) -> np.ndarray:
+    """Say of which documents a head knows more than by guessing.
+
+    The reversed loss of an adversarial head has no bound. An encoder that has hidden a label from
+    the head would go on for ever to make it look like the others, and Adam, which divides by the
+    size of the gradients, lets it run far beyond them, whatever the factor. So it stops there.
+
+    logits (ndarray): What the head says; shape (documents, labels).
+    truths (ndarray): The gold, of the same shape.
+    mask (ndarray): Where it is known; the same.
+    exclusive (bool): Whether the labels exclude each other.
+    RETURNS (ndarray): Whether the truth has, on average over the labels that are known, more
+        probability than by chance; shape (documents,).
+    """
+    if exclusive:
+        return (softmax(logits) * truths).sum(axis=1) > 1 / logits.shape[1]
+    probs = sigmoid(logits)
+    right = mask * np.where(truths > 0.5, probs, 1 - probs)
+    return right.sum(axis=1) > 0.5 * mask.sum(axis=1)

@@ -21,6 +21,7 @@ from spacy_clintl.models.weighting import (
 )
 from spacy_clintl.pipeline.iob_ner import IobEntityRecognizer
 from spacy_clintl.pipeline.logger import make_console_logger_v1
+from spacy_clintl.pipeline.warm_up import is_seen
 
 for name, make in (
     ("fixed", make_fixed_weights_v1),
@@ -294,8 +295,10 @@ def test_warming_up_a_head():
 
 
 def test_an_adversarial_head_sends_its_gradient_reversed():
-    nlp, recorder = build({"b": {"adversarial": 0.5, "warm_up": 2}}), Recorder()
+    nlp, recorder = build({"b": {"warm_up": 2}}), Recorder()
     heads = nlp.get_pipe("heads")
+    train(nlp, 30)  # so that it sees
+    heads.tasks["b"].adversarial, heads.cfg["warm_up"] = 0.5, {}
     updates = recorder.train(nlp, 3, tasks="b")
     heads.tasks["b"].adversarial = 0.0
     [usual] = recorder.train(nlp, 1, tasks="b")
@@ -303,6 +306,36 @@ def test_an_adversarial_head_sends_its_gradient_reversed():
     assert_proportional(updates, [0, -0.25, -0.5], usual, encoder)
     # The head itself learns to see what the vectors learn to hide.
     assert_proportional(updates, [1] * 3, usual, ids_of(heads.model.layers[2]))
+
+
+def test_the_encoder_hides_nothing_that_is_hidden():
+    nlp, recorder = build({"b": {"adversarial": 0.5}}), Recorder()
+    heads = nlp.get_pipe("heads")
+    encoder = ids_of(heads.model.get_ref("tok2vec"))
+    heads.tasks["b"].adversarial = 0.0
+    train(nlp, 30)
+    heads.tasks["b"].adversarial = 0.5
+    wrong = [(text, {"b/y" if "b/x" in cats else "b/x": 1.0}, []) for text, cats, _ in NOTES]
+    recorder.train(nlp, 1, notes=wrong, tasks="b", spans=False)
+    update = recorder.updates[-1]
+    assert not any(value.any() for key, value in update.items() if key[0] in encoder)
+    own = ids_of(heads.model.layers[2])
+    assert all(value.any() for key, value in update.items() if key[0] in own)
+    # Of several documents, those count that it sees.
+    recorder.train(nlp, 1, notes=[NOTES[0], *wrong[1:]], tasks="b", spans=False)
+    assert heads.model.attrs["encoder_shares"]["b"] == [-0.5, 0.0, 0.0, 0.0]
+    assert any(v.any() for key, v in recorder.updates[-1].items() if key[0] in encoder)
+
+
+def test_what_a_head_sees():
+    logits = np.array([[2.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 0.0]], dtype="float32")
+    truths = np.array([[1, 0, 0], [1, 0, 0], [1, 0, 0]], dtype="float32")
+    known = np.ones_like(truths)
+    assert is_seen(logits, truths, known, exclusive=True).tolist() == [True, False, False]
+    logits = np.array([[3.0, -3.0], [-3.0, 1.0], [-3.0, 1.0]], dtype="float32")
+    truths = np.array([[1, 0], [1, 1], [0, 0]], dtype="float32")
+    known = np.array([[1, 1], [1, 1], [1, 0]], dtype="float32")
+    assert is_seen(logits, truths, known, exclusive=False).tolist() == [True, False, True]
 
 
 def test_a_cold_head_changes_nothing_but_itself():
