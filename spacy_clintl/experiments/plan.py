@@ -37,6 +37,8 @@ class DataSet:
     score (str): The headline score, such as 'cats_hoc_macro_f' or 'ents_f'.
     component (str): The component that learns it.
     task (str | None): The task of a classification corpus; None is an entity corpus.
+    further (dict[str, Path]): More dev documents by names of their own, on which every run of the
+        corpus is scored as well.
     form (Path | None): The training documents as a variant reads them, one by one the same: their
         translations. Which of them are drawn is decided by `train`.
     also (tuple[Path, ...]): What a variant trains on besides, all of it.
@@ -50,6 +52,7 @@ class DataSet:
     score: str
     component: str
     task: str | None = None
+    further: dict[str, Path] = field(default_factory=dict)
     form: Path | None = None
     also: tuple[Path, ...] = ()
     through: dict[str, Any] | None = None
@@ -204,6 +207,7 @@ def _for_run(corpus: DataSet, variant: Variant, seed: int) -> DataSet:
         corpus,
         train=path(corpus.train),
         dev=path(corpus.dev),
+        further={name: path(file) for name, file in corpus.further.items()},
         form=None if form is None else path(form),
         also=tuple(path(one) for one in variant.also.get(corpus.name, ())),
         through=variant.through.get(corpus.name),

@@ -52,6 +52,12 @@ def read_plan(path: str | Path) -> Plan:
         name: _read_corpus(read, name, values)
         for name, values in read.named(top, "corpora").items()
     }
+    for name, corpus in corpora.items():
+        taken = set(corpora).union(*(c.further for n, c in corpora.items() if n != name))
+        both = sorted(taken & set(corpus.further))
+        free = "names that no other dev documents have"
+        where = f"the corpus '{name}'"
+        read.check(not both, where, "further", {"further": ", ".join(both)}, free)
     variants = {
         name: _read_variant(read, name, values, top, corpora)
         for name, values in read.named(top, "variants").items()
@@ -117,11 +123,16 @@ class _Reader:
 
 def _read_corpus(read: _Reader, name: str, values: Any) -> DataSet:
     where = f"the corpus '{name}'"
-    values = read.table(values, where, ("train", "dev", "score", "component", "task"))
+    known = ("train", "dev", "score", "component", "task", "further")
+    values = read.table(values, where, known)
     text = {key: read.text(values, where, key) for key in ("train", "dev", "score", "component")}
     task = read.text(values, where, "task") if values.get("task") is not None else None
     train, dev = Path(text["train"]), Path(text["dev"])
-    return DataSet(name, train, dev, text["score"], text["component"], task)
+    further = values.get("further") or {}
+    ok = isinstance(further, Mapping) and all(isinstance(path, str) for path in further.values())
+    read.check(ok, where, "further", values, "a table from names to .spacy files")
+    more = {str(name): Path(path) for name, path in further.items()}
+    return DataSet(name, train, dev, text["score"], text["component"], task, more)
 
 
 def _read_variant(

@@ -216,6 +216,7 @@ def _do(plan: Plan, run: Run, path: Path, gpu_id: int, keep: str | Path | None) 
                 "dev": str(corpus.dev),
                 "score": corpus.score,
                 "head": vars(run.heads[corpus.name]),
+                "further": {name: str(path) for name, path in corpus.further.items()},
                 "form": None if corpus.form is None else str(corpus.form),
                 "also": [str(path) for path in corpus.also],
                 "through": corpus.through,
@@ -254,7 +255,7 @@ def _do(plan: Plan, run: Run, path: Path, gpu_id: int, keep: str | Path | None) 
     return {
         "id": run.id,
         "variant": cell.variant.name,
-        "corpora": [corpus.name for corpus in cell.corpora],
+        "corpora": [name for corpus in cell.corpora for name in (corpus.name, *corpus.further)],
         "size": cell.size,
         "seed": cell.seed,
         "epochs": cell.settings.epochs,

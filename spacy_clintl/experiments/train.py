@@ -84,18 +84,21 @@ def run_job(job: dict[str, Any], folder: Path) -> dict[str, Any]:
         _check(job, name, heads[name], docs)
     result = _train(nlp, job, judges, dev, updates) if updates else dict(UNTRAINED)
     averages = result.pop("averages")
+    wanted: dict[str, str] = {}
     with nlp.use_params(averages):
         outcomes: dict[str, Any] = {}
-        scores = {
-            name: judges[name].score(docs, outcomes.setdefault(name, {}))
-            for name, docs in dev.items()
-        }
+        scores: dict[str, dict[str, Any]] = {}
+        for name, corpus in job["corpora"].items():
+            judge = judges[name]
+            more = {n: read_docbin(p, judge.outer.vocab) for n, p in corpus["further"].items()}
+            for part, docs in ({name: dev[name]} | more).items():
+                scores[part] = judge.score(docs, outcomes.setdefault(part, {}))
+                wanted[part] = corpus["score"]
         for kept in job["keep"]:
             with whole_folder(kept) as whole:
                 nlp.to_disk(whole)
     with gzip.open(folder / OUTCOMES, "wt", encoding="utf-8") as file:
         json.dump(outcomes, file)
-    wanted = {name: corpus["score"] for name, corpus in job["corpora"].items()}
     return {
         "documents": {name: subset.n_documents for name, subset in drawn.items()},
         "headline": wanted,

@@ -27,6 +27,8 @@ def set_in(plan, path, value):
         ("settings/patience", 3, "CL501", "patience"),
         ("settings/epochs", 0, "CL502", "epochs"),
         ("corpora/mood/extra", 3, "CL501", "the corpus 'mood'"),
+        ("corpora/mood/further", {"drugs": "x.spacy"}, "CL502", "drugs"),
+        ("corpora/mood/further", ["x.spacy"], "CL502", "further"),
         ("corpora/mood/score", None, "CL502", "score"),
         ("corpora/mood/dev", "nowhere.spacy", "CL100", "nowhere.spacy"),
         ("corpora/mood/component", "tagger", "CL505", "tagger"),

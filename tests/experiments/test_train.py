@@ -41,6 +41,7 @@ def job_of(run):
             "dev": str(corpus.dev),
             "score": corpus.score,
             "head": vars(run.heads[corpus.name]),
+            "further": {name: str(path) for name, path in corpus.further.items()},
             "form": None if corpus.form is None else str(corpus.form),
             "also": [str(path) for path in corpus.also],
             "through": corpus.through,

@@ -15,7 +15,7 @@ from spacy_clintl.experiments.heads import entity_keys, unseen_recall
 from spacy_clintl.experiments.plan import cells_of
 from spacy_clintl.experiments.plan_file import read_plan
 from spacy_clintl.experiments.runner import pipeline_path, prepare_runs, run_plan
-from spacy_clintl.experiments.runs import read_runs
+from spacy_clintl.experiments.runs import read_outcomes, read_runs
 from spacy_clintl.experiments.subsets import draw, in_form
 from tests.encoders import make_wordpiece_bert
 from tests.experiments.plans import CONFIG, write_plan
@@ -46,6 +46,7 @@ def plan(tmp_path):
         write(tmp_path / f"fold-{fold}" / "train.spacy", spanish[fold:], {"aspirina", "hierro"})
         write(tmp_path / f"fold-{fold}" / "train.en.spacy", english[fold:], {"aspirin", "iron"})
         write(tmp_path / f"fold-{fold}" / "test.spacy", spanish[:6], {"aspirina", "hierro"})
+    write(tmp_path / "titles.spacy", ["hierro"], {"hierro"})
     write(tmp_path / "en.spacy", english * 4, {"aspirin", "iron"})
     lexicon = tmp_path / "es-en.tsv"
     lexicon.write_text("".join(f"{es}\t{en}\n" for es, en in LEXICON.items()), encoding="utf-8")
@@ -70,6 +71,7 @@ def plan(tmp_path):
                 "dev": str(tmp_path / "fold-{seed}" / "test.spacy"),
                 "component": "iob_ner",
                 "score": "ents_f",
+                "further": {"titles": str(tmp_path / "titles.spacy")},
             }
         },
         "sizes": [4],
@@ -132,6 +134,9 @@ def test_transfer_from_end_to_end(tmp_path, plan):
     assert (source["documents"]["drugs"], tuned["documents"]["drugs"]) == (0, 4)
     # English words are all it knows, and none of them stands in Spanish texts.
     assert source["score"]["drugs"] < 0.7 < through["score"]["drugs"]
+    assert through["corpora"] == ["drugs", "titles"]
+    assert through["scores"]["titles"]["documents"] == 1
+    assert set(read_outcomes(path, through["id"])) == {"drugs", "titles"}
     assert through["updates"] == 0 < tuned["updates"]
     assert "ents_r_unseen" not in through["scores"]["drugs"]
     assert "ents_n_unseen" in tuned["scores"]["drugs"]
@@ -272,7 +277,7 @@ def test_domain_adversarial_variant_from_end_to_end(tmp_path, adversarial):
     assert outcome.failed == []
     [line] = read_runs(tmp_path / "runs.jsonl")
     assert line["documents"]["drugs"] == 0
-    assert set(line["scores"]) == {"drugs"}
+    assert set(line["scores"]) == {"drugs", "titles"}
     nlp = spacy.load(tmp_path / "kept" / "adversarial" / "drugs" / "0" / "seed-0")
     assert nlp.pipe_names == ["transformer", "multitask_textcat", "iob_ner"]
     assert nlp.get_pipe("multitask_textcat").labels == ("domain/spoken", "domain/written")
