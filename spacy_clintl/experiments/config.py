@@ -111,10 +111,11 @@ def _transfer_of(cell: Cell) -> dict[str, Any]:
         data = {
             "form": None if corpus.form is None else digest(str(corpus.form)),
             "also": [digest(str(path)) for path in corpus.also],
-            "further": {name: digest(str(path)) for name, path in corpus.further.items()},
             # The file that keeps translations changes nothing.
             "through": {k: v for k, v in (corpus.through or {}).items() if k != "cache"},
         }
+        if corpus.further:
+            data["further"] = {name: digest(str(path)) for name, path in corpus.further.items()}
         if any(data.values()):
             found.setdefault("transfer", {})[corpus.name] = data
     return found
