@@ -40,7 +40,8 @@ def config_of(cell: Cell) -> tuple[Config, dict[str, Head]]:
         raise ClintlError(
             Errors.CL504.format(path=variant.config, variant=variant.name, reason=reason)
         ) from error
-    heads = {corpus.name: _head(variant, corpus, pipeline, components) for corpus in cell.corpora}
+    facts = _sourced(cell, components)
+    heads = {corpus.name: _head(variant, corpus, pipeline, facts) for corpus in cell.corpora}
     for name in variant.keep:
         if name not in pipeline or name not in components:
             raise _missing(variant, "component", name, "'keep'", pipeline)
@@ -61,6 +62,20 @@ def config_of(cell: Cell) -> tuple[Config, dict[str, Head]]:
         for task in set(tasks) - named:
             del tasks[task]
     return config, heads
+
+
+def _sourced(cell: Cell, components: dict[str, Any]) -> dict[str, Any]:
+    """Say how components were made, also those that come from the pipeline a run starts from."""
+    start: dict[str, Any] = {}
+    if isinstance(cell.start, Cell):
+        before = config_of(cell.start)[0]["components"]
+        start = _sourced(cell.start, before)
+    elif cell.start is not None and (path := cell.start / "config.cfg").is_file():
+        start = load_config(path, interpolate=False)["components"]
+    return {
+        name: start.get(name, block) if "source" in block else block
+        for name, block in components.items()
+    }
 
 
 def component_of(variant: Variant, corpus: DataSet) -> str:

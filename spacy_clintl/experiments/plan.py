@@ -71,9 +71,9 @@ class Variant:
     seeds (dict[float, tuple[int, ...]]): The seeds of each size.
     epochs (dict[float, int]): Of its sizes, where they are not those of the plan's settings.
     start (str | None): What to go on from, `paths.start` of the config: a variant that stands
-        before this one, of which the pipeline of the same corpora and seed is taken, of the same
-        size or of its only one; or the folder of a trained pipeline. With size 0 and nothing else
-        to train on it is scored as it is.
+        before this one, of which the pipeline of the same seed is taken, of the same size or of its
+        only one, and of the same corpora or of more; or the folder of a trained pipeline. With size
+        0 and nothing else to train on it is scored as it is.
     form, also, through (dict): By corpus, see `DataSet`.
     keep (tuple[str, ...]): Components of the config that stay, with all of their tasks, though no
         corpus names them: they learn what the documents have besides, and are not scored.
@@ -189,7 +189,9 @@ def _start_of(
     if first is None:
         return Path(variant.start)
     own = size if size in first.sizes else first.sizes[0]
-    found = cells.get((first.name, group, own, seed))
+    wider = [other for other in first.groups if set(group) <= set(other)]
+    whose = min(wider, key=len, default=group)
+    found = cells.get((first.name, whose, own, seed))
     if found is None or (own != size and len(first.sizes) > 1):
         name = f"{first.name}/{'+'.join(group)}/{size:g}/seed-{seed}"
         raise ClintlError(Errors.CL532.format(path=plan.path, variant=variant.name, name=name))

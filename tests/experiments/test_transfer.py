@@ -11,14 +11,14 @@ from spacy_clintl.data.convert import convert, write_back
 from spacy_clintl.data.docbin import docbin_writer, read_docbin
 from spacy_clintl.errors import ClintlError
 from spacy_clintl.experiments.config import config_of
-from spacy_clintl.experiments.heads import entity_keys, unseen_recall
+from spacy_clintl.experiments.heads import Head, entity_keys, unseen_recall
 from spacy_clintl.experiments.plan import cells_of
 from spacy_clintl.experiments.plan_file import read_plan
 from spacy_clintl.experiments.runner import pipeline_path, prepare_runs, run_plan
 from spacy_clintl.experiments.runs import read_outcomes, read_runs
 from spacy_clintl.experiments.subsets import draw, in_form
 from tests.encoders import make_wordpiece_bert
-from tests.experiments.plans import CONFIG, write_plan
+from tests.experiments.plans import CONFIG, make_encoder, plan_of, write_plan
 
 LEXICON = {"toma": "takes", "duele": "hurts", "aspirina": "aspirin", "hierro": "iron", "y": "and"}
 ON = """
@@ -309,3 +309,31 @@ def test_recall_of_what_training_did_not_show():
     assert scores == {"ents_r_unseen": 0.5, "ents_n_unseen": 2}
     every = frozenset(entity_keys(gold))
     assert unseen_recall([Example(found, gold)], every)["ents_r_unseen"] is None
+
+
+@pytest.mark.slow
+def test_together_first_and_then_each_for_itself(tmp_path):
+    make_encoder(tmp_path)
+    plan = plan_of(tmp_path)
+    whole = (tmp_path / "plan.cfg").read_text(encoding="utf-8")
+    first, rest = whole[: whole.index("[components.tr")], whole[whole.index("[corpora]") :]
+    names = ("transformer", "multitask_textcat", "drugs_ner")
+    sourced = "".join(f"[components.{name}]\nsource = ${{paths.start}}\n\n" for name in names)
+    text = first.replace("encoder = ", "start = ") + sourced + rest
+    (tmp_path / "on.cfg").write_text(text, encoding="utf-8")
+    plan["variants"] = {
+        "both": plan["variants"]["both"],
+        "then": {"config": str(tmp_path / "on.cfg"), "start": "both", "corpora": "each"},
+    }
+    read = read_plan(write_plan(tmp_path, plan))
+    runs = prepare_runs(read)
+    assert [run.cell.corpora[0].name for run in runs[1:]] == ["mood", "drugs"]
+    # How a component was made says the pipeline that it comes from.
+    assert runs[2].heads["drugs"] == Head("drugs_ner", "iob_ner", None, "drugs")
+    assert runs[1].config["nlp"]["pipeline"] == ["transformer", "multitask_textcat"]
+    told = []
+    outcome = run_plan(read, runs, tmp_path / "runs.jsonl", tell=told.append)
+    assert outcome.failed == [], told
+    _, mood, drugs = read_runs(tmp_path / "runs.jsonl")
+    assert mood["updates"] > 0
+    assert drugs["score"]["drugs"] is not None
