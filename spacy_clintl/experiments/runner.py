@@ -126,7 +126,7 @@ def run_plan(
     for number, run in enumerate(runs):
         name = run.cell.name
         # Read anew each time: another runner may have done it meanwhile.
-        if _is_done(path, run, _known(path)):
+        if is_done(path, run, _known(path)):
             outcome.skipped.append(name)
             continue
         if stop_after is not None and time.monotonic() - start >= 60 * stop_after:
@@ -134,13 +134,13 @@ def run_plan(
             continue
         with claimed(_work(path) / f"{run.id}.lock") as mine:
             known = _known(path)
-            if _is_done(path, run, known):
+            if is_done(path, run, known):
                 outcome.skipped.append(name)
                 continue
             if not mine:
                 outcome.elsewhere.append(name)
                 continue
-            rest = [other for other in runs[number:] if other.id not in known]
+            rest = [other for other in runs[number:] if not is_done(path, other, known)]
             left = time_left(rest, list(known.values()))
             estimate = f", about {duration(left)} left" if left is not None else ""
             doing = "training" if run.cell.trains else "scoring"
@@ -267,8 +267,13 @@ def _known(path: Path) -> dict[str, dict[str, Any]]:
     return {line["id"]: line for line in read_runs(path)}
 
 
-def _is_done(path: Path, run: Run, known: Mapping[str, Any]) -> bool:
-    """Say whether a run's line is there, and its pipeline if another starts from it."""
+def is_done(path: str | Path, run: Run, known: Mapping[str, Any]) -> bool:
+    """Say whether a run's line is there, and its pipeline if another starts from it.
+
+    path (str | Path): The file of runs.
+    run (Run): The run.
+    known (Mapping[str, Any]): The lines of the file by their ids.
+    """
     return run.id in known and (not run.is_start or pipeline_path(path, run.id).is_dir())
 
 
