@@ -32,22 +32,21 @@ def experiment_cli(
     from wasabi import msg
 
     from ..experiments.plan_file import read_plan
-    from ..experiments.runner import duration, is_done, prepare_runs, run_plan, time_left
+    from ..experiments.runner import duration, left_to_do, prepare_runs, run_plan, time_left
     from ..experiments.runs import read_runs
 
     read = read_plan(plan)
     prepared = prepare_runs(read, only or ())
     if list_only:
         known = {run["id"]: run for run in read_runs(runs)}
-        done_ids = {run.id for run in prepared if is_done(runs, run, known)}
+        todo = left_to_do(runs, prepared, known)
         rows = [
-            (run.id, run.cell.name, f"{run.words:,.0f}", "done" if run.id in done_ids else "")
+            (run.id, run.cell.name, f"{run.words:,.0f}", "" if run.id in todo else "done")
             for run in prepared
         ]
         aligns = ("l", "l", "r", "l")
         msg.table(rows, header=("id", "run", "words", ""), divider=True, aligns=aligns, max_col=200)
-        rest = [run for run in prepared if run.id not in done_ids]
-        left = time_left(rest, list(known.values()))
+        left = time_left(list(todo.values()), list(known.values()))
         msg.text("" if left is None else f"About {duration(left)} left")
         return
 

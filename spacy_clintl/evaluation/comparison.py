@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +12,6 @@ from ..errors import ClintlError, Errors
 from . import resampling
 from .report import Table
 from .results import MEAN, Result, shower, size_name, sizes_of
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 Outcomes = Mapping[str, Any]
 # A score from counts that is further from the recorded one than this is another score.
@@ -181,9 +178,7 @@ def _compare(
     return _judged(row, observed, drawn, swapped), (observed, drawn, swapped)
 
 
-def _tables(
-    first: Sequence[Outcomes], second: Sequence[Outcomes]
-) -> "list[npt.NDArray[np.float64]] | None":
+def _tables(first: Sequence[Outcomes], second: Sequence[Outcomes]) -> list[np.ndarray] | None:
     """Tally what two variants made of the documents: one table of all seeds, or one a seed.
 
     With cross-validation each seed has documents of its own, its fold.

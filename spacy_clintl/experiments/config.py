@@ -126,8 +126,12 @@ def _transfer_of(cell: Cell) -> dict[str, Any]:
         data = {
             "form": None if corpus.form is None else digest(str(corpus.form)),
             "also": [digest(str(path)) for path in corpus.also],
-            # The file that keeps translations changes nothing.
-            "through": {k: v for k, v in (corpus.through or {}).items() if k != "cache"},
+            # The file that keeps translations changes nothing, that of a dictionary does.
+            "through": {
+                name: digest(str(value)) if name == "lexicon" and value else value
+                for name, value in (corpus.through or {}).items()
+                if name != "cache"
+            },
         }
         if corpus.further:
             data["further"] = {name: digest(str(path)) for name, path in corpus.further.items()}

@@ -126,7 +126,7 @@ def run_plan(
     for number, run in enumerate(runs):
         name = run.cell.name
         # Read anew each time: another runner may have done it meanwhile.
-        if is_done(path, run, _known(path)):
+        if run.id not in left_to_do(path, runs, _known(path)):
             outcome.skipped.append(name)
             continue
         if stop_after is not None and time.monotonic() - start >= 60 * stop_after:
@@ -134,13 +134,14 @@ def run_plan(
             continue
         with claimed(_work(path) / f"{run.id}.lock") as mine:
             known = _known(path)
-            if is_done(path, run, known):
+            todo = left_to_do(path, runs, known)
+            if run.id not in todo:
                 outcome.skipped.append(name)
                 continue
             if not mine:
                 outcome.elsewhere.append(name)
                 continue
-            rest = [other for other in runs[number:] if not is_done(path, other, known)]
+            rest = [other for other in runs[number:] if other.id in todo]
             left = time_left(rest, list(known.values()))
             estimate = f", about {duration(left)} left" if left is not None else ""
             doing = "training" if run.cell.trains else "scoring"
@@ -267,14 +268,23 @@ def _known(path: Path) -> dict[str, dict[str, Any]]:
     return {line["id"]: line for line in read_runs(path)}
 
 
-def is_done(path: str | Path, run: Run, known: Mapping[str, Any]) -> bool:
-    """Say whether a run's line is there, and its pipeline if another starts from it.
+def left_to_do(path: str | Path, runs: Sequence[Run], known: Mapping[str, Any]) -> dict[str, Run]:
+    """Say which runs have to be done: a pipeline that has gone is made again if one starts from it.
 
     path (str | Path): The file of runs.
-    run (Run): The run.
+    runs (Sequence[Run]): The runs, each behind the one it starts from.
     known (Mapping[str, Any]): The lines of the file by their ids.
+    RETURNS (dict[str, Run]): By id.
     """
-    return run.id in known and (not run.is_start or pipeline_path(path, run.id).is_dir())
+    left: dict[str, Run] = {}
+    starts: set[str] = set()
+    for run in reversed(runs):
+        gone = run.id in starts and not pipeline_path(path, run.id).is_dir()
+        if run.id not in known or gone:
+            left[run.id] = run
+            if run.start is not None:
+                starts.add(run.start)
+    return left
 
 
 def pipeline_path(path: str | Path, run_id: str) -> Path:
