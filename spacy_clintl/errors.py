@@ -85,6 +85,10 @@ class Errors(metaclass=ErrorsWithCodes):
     )
     CL160 = "The corpus has no paths. List .spacy files under 'paths' in [corpora]."
     CL161 = "{path} holds no .spacy files. Make some with 'python -m spacy clintl convert'."
+    CL171 = (
+        "Batches of {size} words with a tolerance of {tolerance} cannot be made. Under "
+        "[training.batcher], 'size' must be at least 1 and 'tolerance' at least 0."
+    )
 
     CL162 = (
         "{parts} is no split. Name at least two parts with shares above 0, such as "

@@ -1,0 +1,65 @@
+"""A batcher for corpora of several tasks."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import repeat
+
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from ..errors import ClintlError, Errors
+from .docs import ENTITIES, has_entities
+
+
+def make_batch_by_task_v1(
+    size: int | Sequence[int], tolerance: float = 0.2
+) -> Callable[[Iterable[Example]], Iterator[list[Example]]]:
+    """Create a batcher whose batches hold documents that are annotated for the same tasks.
+
+    In a batch of many tasks each task has few documents, and its gradient is one of few documents;
+    here each update is about as large for its task as in a pipeline of this task alone (Liu et al.
+    2019, "Multi-Task Deep Neural Networks for Natural Language Understanding", algorithm 1). The
+    tasks of a document are those its categories name, its entities, and its span groups.
+
+    size (int | Sequence[int]): The words of a batch; a sequence gives one number after the other,
+        then the last again.
+    tolerance (float): By what share of it a batch may be larger. A longer document is a batch of
+        its own.
+    RETURNS (Callable[[Iterable[Example]], Iterator[list[Example]]]): The batcher. Examples keep
+        their order within a task; a batch comes as soon as it is full.
+    RAISES (ClintlError): A size below 1, or a negative tolerance.
+    """
+    first = size if isinstance(size, int) else 1
+    if first < 1 or tolerance < 0:
+        raise ClintlError(Errors.CL171.format(size=size, tolerance=tolerance))
+
+    def batch(examples: Iterable[Example]) -> Iterator[list[Example]]:
+        sizes = repeat(size) if isinstance(size, int) else iter(size)
+        target = next(sizes)
+        waiting: dict[frozenset[str], list[Example]] = defaultdict(list)
+        words: dict[frozenset[str], int] = defaultdict(int)
+        for example in examples:
+            tasks = tasks_of(example.reference)
+            if waiting[tasks] and words[tasks] + len(example) > target * (1 + tolerance):
+                yield waiting.pop(tasks)
+                words[tasks] = 0
+                target = next(sizes, target)
+            waiting[tasks].append(example)
+            words[tasks] += len(example)
+        yield from waiting.values()
+
+    return batch
+
+
+def tasks_of(doc: Doc) -> frozenset[str]:
+    """Name what a Doc is annotated for.
+
+    doc (Doc): A Doc with gold.
+    RETURNS (frozenset[str]): The tasks of its categories, 'entities' where it is annotated for
+        them, and 'spans/…' for each of its span groups.
+    """
+    tasks = {key.partition("/")[0] for key in doc.cats}
+    tasks.update(f"spans/{key}" for key in doc.spans)
+    if has_entities(doc):
+        tasks.add(ENTITIES)
+    return frozenset(tasks)
