@@ -71,7 +71,11 @@ def _sourced(cell: Cell, components: dict[str, Any]) -> dict[str, Any]:
         before = config_of(cell.start)[0]["components"]
         start = _sourced(cell.start, before)
     elif cell.start is not None and (path := cell.start / "config.cfg").is_file():
-        start = load_config(path, interpolate=False)["components"]
+        try:
+            start = load_config(path, interpolate=False)["components"]
+        except Exception as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise ClintlError(Errors.CL520.format(path=cell.start, reason=reason)) from error
     return {
         name: start.get(name, block) if "source" in block else block
         for name, block in components.items()

@@ -1,9 +1,9 @@
 """A plan of two small corpora: a task of categories, and entities in a group of spans."""
 
-import json
 from pathlib import Path
 
 import spacy
+import srsly
 from spacy.tokens import Doc, Span
 
 from spacy_clintl.data.docbin import docbin_writer
@@ -154,9 +154,9 @@ def plan_of(folder: Path) -> dict:
 
 
 def write_plan(folder: Path, plan: dict) -> Path:
-    """Write a plan; JSON is YAML."""
+    """Write a plan."""
     path = folder / "plan.yml"
-    path.write_text(json.dumps(plan), encoding="utf-8")
+    srsly.write_yaml(path, plan)
     return path
 
 

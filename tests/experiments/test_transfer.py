@@ -65,7 +65,7 @@ def plan(tmp_path):
     (tmp_path / "on.cfg").write_text(start + sourced + rest + ON, encoding="utf-8")
     through = {"drugs": {"source": "es", "translator": "lexicon", "lexicon": str(lexicon)}}
     return {
-        "settings": {"epochs": {"0": 2, "default": 2}, "evaluations": 1},
+        "settings": {"epochs": {0: 2, "default": 2}, "evaluations": 1},
         "corpora": {
             "drugs": {
                 "train": str(tmp_path / "fold-{seed}" / "train.spacy"),
@@ -99,25 +99,6 @@ def plan(tmp_path):
             },
         },
     }
-
-
-@pytest.fixture(autouse=True)
-def epochs_by_number(monkeypatch):
-    """JSON has no numbers as keys, which YAML has."""
-    import srsly
-
-    read = srsly.read_yaml
-
-    def with_numbers(path):
-        data = read(path)
-        epochs = data["settings"]["epochs"]
-        if isinstance(epochs, dict):
-            data["settings"]["epochs"] = {
-                int(key) if key.isdigit() else key: value for key, value in epochs.items()
-            }
-        return data
-
-    monkeypatch.setattr(srsly, "read_yaml", with_numbers)
 
 
 @pytest.mark.slow
@@ -298,6 +279,16 @@ def test_other_form_of_the_documents_drawn(tmp_path, plan):
     ]
     with pytest.raises(ClintlError, match=r"CL529.*train\.en\.spacy"):
         in_form(docs, drawn, forms[1:], "train.en.spacy")
+
+
+def test_damaged_pipeline_to_start_from(tmp_path, plan):
+    folder = tmp_path / "pipeline"
+    folder.mkdir()
+    (folder / "config.cfg").write_text("[components\n", encoding="utf-8")
+    plan["variants"]["tuned"]["start"] = str(folder)
+    read = read_plan(write_plan(tmp_path, plan))
+    with pytest.raises(ClintlError, match=r"CL520.*pipeline"):
+        prepare_runs(read, ["tuned"])
 
 
 def test_recall_of_what_training_did_not_show():
