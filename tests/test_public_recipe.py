@@ -51,11 +51,11 @@ def test_public_recipe(tmp_path: Path) -> None:
     project.mkdir()
     shutil.copy(PROJECT / "project.yml", project)
     shutil.copytree(PROJECT / "configs", project / "configs")
-    cut(DATA / "e3c_raw" / "en.jsonl.gz", data / "e3c_raw" / "en.jsonl.gz", 400)
-    for part, documents in (("train", 300), ("dev", 60)):
+    cut(DATA / "e3c_raw" / "en.jsonl.gz", data / "e3c_raw" / "en.jsonl.gz", 250)
+    for part, documents in (("train", 180), ("dev", 60)):
         for name in (f"medical_abstracts/{part}.csv", f"hoc/{part}.jsonl", f"bc5cdr/{part}.tsv"):
             cut(DATA / name, data / name, documents)
-    options = ["--vars.data", str(data), "--vars.public_adapt_steps", "12"]
+    options = ["--vars.data", str(data), "--vars.public_adapt_steps", "8"]
     options += ["--vars.public_epochs", "2"]
     printed = run(project, *options)
     for title in (*(f"Task {task} (60 documents)" for task in TASKS), "Entities"):
