@@ -587,6 +587,14 @@ class Errors(metaclass=ErrorsWithCodes):
         "the same command again to try them once more (with --cache, nothing else is translated "
         "again), or leave their documents out with --drop-failed."
     )
+    CL617 = (
+        "{name} does not say which words it left untranslated, so that a dictionary for those is "
+        "of no use with it. Leave the dictionary out, or translate with Apertium."
+    )
+    CL618 = (
+        "No word of {path} has {letters} lower-case letters or more. Name raw texts, such as notes "
+        "(.txt, .jsonl, .spacy)."
+    )
     # translation models and services
     CL620 = (
         "The model in {path} does not know the language '{lang}'. Give its own code of it under "

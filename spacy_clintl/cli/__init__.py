@@ -11,6 +11,7 @@ from . import (  # noqa: F401
     align,
     base,
     calibrate,
+    cognates,
     compare,
     convert,
     corpus,

@@ -30,7 +30,12 @@ def translate_cli(
         ),
     ] = None,
     lexicon: Annotated[
-        Path | None, typer.Option("--lexicon", help="Dictionary of the pair (.tsv, .jsonl)")
+        Path | None,
+        typer.Option(
+            "--lexicon",
+            help="Dictionary of the pair (.tsv, .jsonl): for the lexicon translator, and for words "
+            "that another one leaves untranslated",
+        ),
     ] = None,
     cache: Annotated[
         Path | None,

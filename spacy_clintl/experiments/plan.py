@@ -205,6 +205,9 @@ def _for_run(corpus: DataSet, variant: Variant, seed: int) -> DataSet:
         return Path(_filled(str(text), seed, corpus.name))
 
     form = variant.form.get(corpus.name)
+    through = variant.through.get(corpus.name)
+    if through is not None and isinstance(through.get("lexicon"), str):
+        through = {**through, "lexicon": _filled(through["lexicon"], seed, corpus.name)}
     return replace(
         corpus,
         train=path(corpus.train),
@@ -212,7 +215,7 @@ def _for_run(corpus: DataSet, variant: Variant, seed: int) -> DataSet:
         further={name: path(file) for name, file in corpus.further.items()},
         form=None if form is None else path(form),
         also=tuple(path(one) for one in variant.also.get(corpus.name, ())),
-        through=variant.through.get(corpus.name),
+        through=through,
     )
 
 

@@ -10,11 +10,10 @@ from typing import Any
 from spacy.tokens import Doc
 
 from ..errors import ClintlError, Errors, Warnings
-from ..translation.apertium import make_apertium_v1
 from ..translation.backwards import TranslatedText, join
 from ..translation.cache import Cache, translate_cached
-from ..translation.choice import TRANSLATORS, make_projector, make_translator
-from ..translation.lexicon import Lexicon, LexiconTranslator, read_phrases
+from ..translation.choice import TRANSLATORS, choose_translator, make_projector
+from ..translation.lexicon import Lexicon, read_phrases
 from ..translation.projection import Projector
 from ..translation.protocol import Segment, Translator
 from ..translation.provenance import make_provenance_v1
@@ -61,8 +60,6 @@ class Backend:
         by_lexicon = translator in ("lexicon", TRANSLATORS["lexicon"][0])
         if lexicon is None and by_lexicon:
             raise self._unusable("lexicon", None, "the path of a dictionary")
-        if lexicon is not None and translator is not None and not by_lexicon:
-            raise self._unusable("lexicon", lexicon, "left out with another 'translator'")
         if hashes_only and cache is None:
             raise self._unusable("hashes_only", True, "false where there is no 'cache'")
         if self._path is None or self._path.is_file():
@@ -92,19 +89,8 @@ class Backend:
         return self._chosen
 
     def _choose_translator(self, what: Any) -> Translator:
-        if isinstance(what, Translator):
-            what.check(*self.pair)
-            return what
-        if what is not None and not isinstance(what, str):
-            raise ClintlError(Errors.CL610.format(kind="translator", name=type(what).__name__))
-        if self.lexicon is None:
-            return make_translator(what, *self.pair)
-        if what is None:
-            # The one that `make_translator` prefers.
-            apertium = make_apertium_v1()
-            if self.pair in (apertium.capabilities().pairs or ()):
-                return apertium
-        return LexiconTranslator({self.pair: self.lexicon})
+        lexicons = {} if self.lexicon is None else {self.pair: self.lexicon}
+        return choose_translator(what, *self.pair, lexicons)
 
     def _choose_projector(self, what: Any, translator: Translator) -> Projector:
         gives_links = translator.capabilities().gives_links

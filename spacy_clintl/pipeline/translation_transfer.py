@@ -84,8 +84,8 @@ def make_translation_transfer(
     translator (Optional[Translator | str]): A registered function that makes a translator, or a
         short name (apertium, lexicon, marian, google). None: Apertium if it has the two languages,
         else the lexicon. What it needs must be there where the pipeline is loaded.
-    lexicon (Optional[str]): A dictionary (.tsv, .jsonl) for the lexicon translator. It is saved
-        within the component.
+    lexicon (Optional[str]): A dictionary (.tsv, .jsonl): for the lexicon translator, and for the
+        words that another one leaves untranslated. It is saved within the component.
     projector (Optional[Projector | str]): A registered function that makes a projector, or a short
         name. None: by the translator's links. 'alignment' needs none; as it sees one text at a
         time, it goes by lexicon, spelling and position, or by more pairs that it is given.

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ClintlError, Errors
+from .glossed import GlossedTranslator
+from .lexicon import Lexicon, LexiconTranslator, make_lexicon_v1
 from .projection import Projector
 from .protocol import Translator
 
@@ -38,23 +40,45 @@ def make_translator(
         lexicon if there is one.
     source (str): The language of the texts.
     target (str): The language wanted.
-    lexicon (Path | None): The dictionary of the pair, for the lexicon translator.
+    lexicon (Path | None): A dictionary of the pair: for the lexicon translator, and for the words
+        that another one leaves untranslated.
     RETURNS (Translator): The translator, for which `check` has passed.
-    RAISES (ClintlError): There is no such translator, or it does not have the pair.
+    RAISES (ClintlError): There is no such translator, or it does not have the pair; the dictionary
+        cannot be used, or not with this translator.
     """
-    paths: dict[str, Any] = {"paths": {f"{source}-{target}": lexicon}} if lexicon else {}
+    paths = {f"{source}-{target}": lexicon} if lexicon else {}
+    lexicons = make_lexicon_v1(paths).lexicons
+    return choose_translator(what, source, target, lexicons)
+
+
+def choose_translator(
+    what: Any, source: str, target: str, lexicons: Mapping[tuple[str, str], Lexicon]
+) -> Translator:
+    """Make a translator as `make_translator` does, with dictionaries that were read before.
+
+    what (Translator | str | Path | None): See there; or a translator.
+    source (str): The language of the texts.
+    target (str): The language wanted.
+    lexicons (Mapping[tuple[str, str], Lexicon]): The dictionary of the pair, or none.
+    RETURNS (Translator): The translator.
+    RAISES (ClintlError): As there.
+    """
+    by_lexicon = str(what) in ("lexicon", LexiconTranslator.name)
+    if by_lexicon and not lexicons:
+        raise ClintlError(Errors.CL609)
+    translator = what
     if what is None:
         translator = _make("apertium", TRANSLATORS, "translator")
-        if (source, target) not in translator.capabilities().pairs and lexicon:
-            translator = _make("lexicon", TRANSLATORS, "translator", **paths)
-    elif str(what) in ("lexicon", TRANSLATORS["lexicon"][0]):
-        if not lexicon:
-            raise ClintlError(Errors.CL609)
-        translator = _make("lexicon", TRANSLATORS, "translator", **paths)
-    else:
+        by_lexicon = bool(lexicons) and (source, target) not in translator.capabilities().pairs
+    elif isinstance(what, str | Path) and not by_lexicon:
         translator = _make(what, TRANSLATORS, "translator")
+    if by_lexicon:
+        translator = LexiconTranslator(lexicons)
     if not isinstance(translator, Translator):
-        raise ClintlError(Errors.CL610.format(kind="translator", name=what))
+        name = what if isinstance(what, str | Path) else type(what).__name__
+        raise ClintlError(Errors.CL610.format(kind="translator", name=name))
+    if lexicons and not by_lexicon:
+        translator = GlossedTranslator(translator, lexicons)
     translator.check(source, target)
     return translator
 
@@ -88,9 +112,7 @@ def make_projector(what: str | Path | None, translator: Translator) -> Projector
     return projector
 
 
-def _make(
-    what: str | Path, known: Mapping[str, tuple[str, str, str]], kind: str, **settings: Any
-) -> Any:
+def _make(what: str | Path, known: Mapping[str, tuple[str, str, str]], kind: str) -> Any:
     name = str(what)
     if name.endswith(".cfg"):
         return _from_config(Path(name), kind)
@@ -100,7 +122,7 @@ def _make(
                 made = getattr(importlib.import_module(module, __package__), attribute)
             except ModuleNotFoundError as error:
                 raise _unknown(name, known, kind) from error
-            return made(**settings)
+            return made()
     from spacy.util import registry
 
     try:
@@ -108,7 +130,7 @@ def _make(
     except Exception as error:
         # catalogue has errors of its own.
         raise _unknown(name, known, kind) from error
-    return function(**settings)
+    return function()
 
 
 def _from_config(path: Path, kind: str) -> Any:

@@ -82,7 +82,7 @@ class LexiconTranslator(Translator):
 
     def _translate(self, texts: Sequence[str], source: str, target: str) -> list[Translation]:
         lexicon = self.lexicons[source, target]
-        return [_translated(text, lexicon) for text in texts]
+        return [translate_by_lexicon(text, lexicon) for text in texts]
 
 
 def make_lexicon_v1(paths: Mapping[str, str | Path]) -> LexiconTranslator:
@@ -160,7 +160,13 @@ def _record(line: str) -> tuple[str, str] | None:
     return pair if isinstance(pair[0], str) and isinstance(pair[1], str) else None
 
 
-def _translated(text: str, lexicon: Lexicon) -> Translation:
+def translate_by_lexicon(text: str, lexicon: Lexicon) -> Translation:
+    """Translate a text, see `make_lexicon_v1`.
+
+    text (str): The text.
+    lexicon (Lexicon): The dictionary.
+    RETURNS (Translation): The translation; `untranslated` are the words not found.
+    """
     matches = list(_TOKEN.finditer(text))
     tokens = [match[0] for match in matches]
     folded = [_folded(token) for token in tokens]

@@ -533,7 +533,6 @@ def test_projectors_that_cannot_run_backwards():
         ({"translator": 3}, "CL610.*translator"),
         ({"translator": "nothing"}, "CL613"),
         ({"translator": "lexicon"}, "CL602.*'lexicon' is None"),
-        ({"translator": "apertium", "lexicon": "x.tsv"}, "CL602.*'lexicon'"),
         ({"batch_size": 0}, "CL602.*'batch_size' is 0"),
         ({"hashes_only": True}, "CL602.*'hashes_only'"),
         ({"source": "tlh"}, "CL600.*tlh-en.*apt-get install"),
@@ -585,6 +584,34 @@ def test_saving_takes_all_along(tmp_path, lexicon, wrapped):
     read = spacy.load(tmp_path / "saved")
     read.to_disk(tmp_path / "again")
     assert spacy.load(tmp_path / "again")(TEXT).to_json() == expected
+
+
+@needs(("es", "en"))
+@pytest.mark.parametrize("translator", [None, "apertium"])
+def test_a_dictionary_for_what_apertium_does_not_know(tmp_path, translator):
+    english(patterns=[{"label": "FINDING", "pattern": [{"LOWER": "nephrostomy"}]}]).to_disk(
+        tmp_path / "wrapped"
+    )
+    lexicon = tmp_path / "es-en.tsv"
+    lexicon.write_text("nefrostomía\tnephrostomy\n", encoding="utf-8")
+    text = "El paciente tiene una nefrostomía desde ayer."
+    settings = {"pipeline": str(tmp_path / "wrapped"), "translator": translator}
+    without = spacy.blank("es")
+    without.add_pipe("translation_transfer", config=settings)
+    assert ents(without(text)) == []
+    nlp = spanish(lexicon=str(lexicon), **settings)
+    nlp.to_disk(tmp_path / "saved")
+    data = nlp.to_bytes()
+    lexicon.unlink()
+    for read in (
+        nlp,
+        spacy.load(tmp_path / "saved"),
+        spacy.util.load_model_from_config(nlp.config).from_bytes(data),
+    ):
+        doc = read(text)
+        assert ents(doc) == [("nefrostomía", "FINDING")]
+        [told] = doc._.translation_transfer["entities"]
+        assert told["status"] == KEPT
 
 
 def test_a_trained_pipeline_is_wrapped(tmp_path):
