@@ -595,6 +595,10 @@ class Errors(metaclass=ErrorsWithCodes):
         "No word of {path} has {letters} lower-case letters or more. Name raw texts, such as notes "
         "(.txt, .jsonl, .spacy)."
     )
+    CL619 = (
+        "{name} needs settings: {settings}. Write them into a .cfg file with a block [{kind}] that "
+        "has '@misc = \"{name}\"', and name the file instead."
+    )
     # translation models and services
     CL620 = (
         "The model in {path} does not know the language '{lang}'. Give its own code of it under "

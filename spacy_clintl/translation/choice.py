@@ -1,7 +1,8 @@
 """Translators and projectors by name, by config, or by what fits."""
 
 import importlib
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,7 @@ def _make(what: str | Path, known: Mapping[str, tuple[str, str, str]], kind: str
                 made = getattr(importlib.import_module(module, __package__), attribute)
             except ModuleNotFoundError as error:
                 raise _unknown(name, known, kind) from error
-            return made()
+            return _made_by(made, full, kind)
     from spacy.util import registry
 
     try:
@@ -130,6 +131,20 @@ def _make(what: str | Path, known: Mapping[str, tuple[str, str, str]], kind: str
     except Exception as error:
         # catalogue has errors of its own.
         raise _unknown(name, known, kind) from error
+    return _made_by(function, name, kind)
+
+
+def _made_by(function: Callable[..., Any], name: str, kind: str) -> Any:
+    """Call a registered function that needs no settings; others are for config files."""
+    needed = [
+        parameter.name
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
+    if needed:
+        settings = ", ".join(f"'{setting}'" for setting in needed)
+        raise ClintlError(Errors.CL619.format(name=name, settings=settings, kind=kind))
     return function()
 
 

@@ -105,6 +105,8 @@ def test_translator_and_projector_come_from_a_config(folder):
     ("options", "wanted"),
     [
         (("--translator", "lexicon"), "CL609"),
+        (("--translator", "marian"), "CL619"),
+        (("--translator", "google"), "CL619"),
         (("--translator", "nobody"), "CL613"),
         (("--translator", "missing.cfg"), "CL100"),
         (("--min-confidence", "2"), "CL405"),
