@@ -539,10 +539,10 @@ class Errors(metaclass=ErrorsWithCodes):
         "Make it from the corpus itself."
     )
     CL532 = (
-        "{path}: the variant '{variant}' starts from a run that the plan does not have: {name}. "
+        "{path}: the variant '{variant}' needs a run that the plan does not have: {name}. "
         "Give both variants the same corpora and seeds, and the first one size or the same ones."
     )
-    CL533 = "{name} starts from {start}, which has failed or is being done elsewhere."
+    CL533 = "{name} needs the pipeline of {start}, which has failed or is being done elsewhere."
 
     # 6xx: translation; 600 to 649: translators, projection, translated corpora
     CL600 = "{name} does not translate {pair}. It has: {known}.{hint}"

@@ -126,6 +126,10 @@ def _transfer_of(cell: Cell) -> dict[str, Any]:
         found["start"] = id_of(cell.start, *config_of(cell.start))
     elif cell.start is not None:
         found["start"] = digest(str(cell.start))
+    if isinstance(cell.beside, Cell):
+        found["beside"] = id_of(cell.beside, *config_of(cell.beside))
+    elif cell.beside is not None:
+        found["beside"] = digest(str(cell.beside))
     for corpus in cell.corpora:
         data = {
             "form": None if corpus.form is None else digest(str(corpus.form)),

@@ -9,7 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..errors import ClintlError, Errors
-from ..evaluation.run import make_examples, predict
+from ..evaluation.run import load_pipeline, make_examples, predict
 from .heads import Head, unseen_recall
 
 TRANSFER = "translation_transfer"
@@ -23,6 +23,7 @@ class Judge:
     heads (Mapping[str, Head]): All heads of the pipeline, by corpora.
     through (Mapping[str, Any] | None): Settings of a `translation_transfer` through which the
         pipeline is applied; `source` is the language of the corpus.
+    beside (str | None): The folder of a pipeline of this language, whose entities come first.
     seen (frozenset[tuple[str, str]]): Entities that the drawn training documents have.
     """
 
@@ -32,13 +33,14 @@ class Judge:
         head: Head,
         heads: Mapping[str, Head],
         through: Mapping[str, Any] | None = None,
+        beside: str | None = None,
         seen: frozenset[tuple[str, str]] = frozenset(),
     ):
         self.nlp, self.head, self.seen = nlp, head, seen
         self.others = sorted({other.component for other in heads.values()} - {head.component})
         self.outer = nlp
         if through is not None:
-            self.outer = _around(nlp, through)
+            self.outer = _around(nlp, through, beside)
 
     def score(self, docs: list[Doc], outcomes: dict[str, Any] | None = None) -> dict[str, Any]:
         """Score documents.
@@ -63,12 +65,12 @@ class Judge:
         return {**scores, "documents": len(docs), "words_per_second": words / seconds}
 
 
-def _around(nlp: Language, through: Mapping[str, Any]) -> Language:
+def _around(nlp: Language, through: Mapping[str, Any], beside: str | None) -> Language:
     """Make the pipeline that translates, applies another and carries its entities back."""
     settings = {"target": nlp.lang, **through}
     language = settings.get("source")
     if not isinstance(language, str):
         raise ClintlError(Errors.CL528.format(setting="source", value=language))
-    outer = spacy.blank(language)
+    outer = spacy.blank(language) if beside is None else load_pipeline(beside)
     outer.add_pipe(TRANSFER, config=settings).wrap(nlp)  # type: ignore[attr-defined]
     return outer

@@ -73,7 +73,10 @@ class Variant:
     start (str | None): What to go on from, `paths.start` of the config: a variant that stands
         before this one, of which the pipeline of the same seed is taken, of the same size or of its
         only one, and of the same corpora or of more; or the folder of a trained pipeline. With size
-        0 and nothing else to train on it is scored as it is.
+        0 and nothing else to train on, or no epoch, it is scored as it is.
+    beside (str | None): A variant, or the folder of a pipeline, found as `start` is. Its pipeline
+        reads the documents as they are; to the entities it finds, the variant's own adds what it
+        finds through a translation.
     form, also, through (dict): By corpus, see `DataSet`.
     keep (tuple[str, ...]): Components of the config that stay, with all of their tasks, though no
         corpus names them: they learn what the documents have besides, and are not scored.
@@ -88,6 +91,7 @@ class Variant:
     seeds: dict[float, tuple[int, ...]]
     epochs: dict[float, int] = field(default_factory=dict)
     start: str | None = None
+    beside: str | None = None
     form: dict[str, str] = field(default_factory=dict)
     also: dict[str, tuple[str, ...]] = field(default_factory=dict)
     through: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -113,6 +117,7 @@ class Cell:
     """One run: a variant trained on a group of corpora at one size with one seed.
 
     start (Cell | Path | None): The run, or the folder of the pipeline, that it goes on from.
+    beside (Cell | Path | None): That whose entities its own are added to.
     """
 
     variant: Variant
@@ -122,6 +127,7 @@ class Cell:
     settings: Settings = Settings()
     all_corpora: tuple[DataSet, ...] = field(repr=False, default=())
     start: "Cell | Path | None" = field(repr=False, default=None)
+    beside: "Cell | Path | None" = field(repr=False, default=None)
 
     @property
     def name(self) -> str:
@@ -132,14 +138,21 @@ class Cell:
     @property
     def trains(self) -> bool:
         """RETURNS (bool): Whether there is anything to train on."""
+        if not self.settings.epochs:
+            return False
         return self.size > 0 or any(corpus.also for corpus in self.corpora)
+
+    @property
+    def needs(self) -> "list[Cell]":
+        """RETURNS (list[Cell]): The runs whose pipelines it takes."""
+        return [cell for cell in (self.start, self.beside) if isinstance(cell, Cell)]
 
 
 def cells_of(plan: Plan) -> Iterator[Cell]:
     """List the runs of a plan, small sizes first: first results soon, long runs last.
 
     plan (Plan): The plan.
-    YIELDS (Cell): The runs, each behind the one it starts from.
+    YIELDS (Cell): The runs, each behind those that it needs.
     """
     everything = tuple(plan.corpora.values())
     cells: dict[tuple, Cell] = {}
@@ -154,12 +167,13 @@ def cells_of(plan: Plan) -> Iterator[Cell]:
                         seed,
                         _settings_of(plan, variant, size),
                         everything,
-                        _start_of(plan, variant, group, size, seed, cells),
+                        _found(plan, variant, variant.start, group, size, seed, cells),
+                        _found(plan, variant, variant.beside, group, size, seed, cells),
                     )
 
     def in_turn(cell: Cell) -> Iterator[Cell]:
-        if isinstance(cell.start, Cell):
-            yield from in_turn(cell.start)
+        for needed in cell.needs:
+            yield from in_turn(needed)
         yield cell
 
     # Shares, then numbers of documents, and last the whole.
@@ -174,27 +188,28 @@ def cells_of(plan: Plan) -> Iterator[Cell]:
                 yield cell
 
 
-def _start_of(
+def _found(
     plan: Plan,
     variant: Variant,
+    name: str | None,
     group: tuple[str, ...],
     size: float,
     seed: int,
     cells: Mapping[tuple, Cell],
 ) -> Cell | Path | None:
-    """Find what a run goes on from."""
-    if variant.start is None:
+    """Find the run, or the folder, whose pipeline a run takes."""
+    if name is None:
         return None
-    first = plan.variants.get(variant.start)
+    first = plan.variants.get(name)
     if first is None:
-        return Path(variant.start)
+        return Path(name)
     own = size if size in first.sizes else first.sizes[0]
     wider = [other for other in first.groups if set(group) <= set(other)]
     whose = min(wider, key=len, default=group)
     found = cells.get((first.name, whose, own, seed))
     if found is None or (own != size and len(first.sizes) > 1):
-        name = f"{first.name}/{'+'.join(group)}/{size:g}/seed-{seed}"
-        raise ClintlError(Errors.CL532.format(path=plan.path, variant=variant.name, name=name))
+        missing = f"{first.name}/{'+'.join(group)}/{size:g}/seed-{seed}"
+        raise ClintlError(Errors.CL532.format(path=plan.path, variant=variant.name, name=missing))
     return found
 
 

@@ -141,7 +141,7 @@ def _read_variant(
     where = f"the variant '{name}'"
     known = (
         *("config", "overrides", "corpora", "components", "sizes", "seeds", "epochs"),
-        *("start", "form", "also", "through", "keep"),
+        *("start", "beside", "form", "also", "through", "keep"),
     )
     values = read.table(values, where, known)
     config = Path(read.text(values, where, "config"))
@@ -173,7 +173,8 @@ def _read_variant(
     sizes = _numbers(read, where, values, top, "sizes", _is_size, "a list of numbers, 0 or more")
     seeds = {**_seeds(read, "the plan", top), **_seeds(read, where, values)}
     default = seeds.pop(None, (0,))
-    epochs = _epochs(read, where, values)
+    # Without epochs the pipeline that it starts from is scored as it is.
+    epochs = _epochs(read, where, values, int(values.get("start") is None))
     forms, also, through = (
         _by_corpus(read, where, values, setting, corpora) for setting in ("form", "also", "through")
     )
@@ -186,7 +187,9 @@ def _read_variant(
     read.check(tables, where, "through", values, expected)
     keep = values.get("keep") or []
     read.check(not keep or _is_flat(keep), where, "keep", values, "a list of components")
-    start = _read_start(read, name, values, top)
+    start, beside = (_read_earlier(read, name, values, top, what) for what in ("start", "beside"))
+    ok = beside is None or all(corpus in through for group in groups for corpus in group)
+    read.check(ok, where, "beside", values, "left out where a corpus has no 'through'")
     idle = 0 in sizes and start is None and any(n not in also for g in groups for n in g)
     read.check(not idle, where, "sizes", {"sizes": list(sizes)}, "without 0: nothing to train on")
     return Variant(
@@ -203,6 +206,7 @@ def _read_variant(
             if size in epochs or None in epochs
         },
         start,
+        beside,
         forms,
         {corpus: tuple(files) for corpus, files in also.items()},
         {corpus: dict(settings) for corpus, settings in through.items()},
@@ -215,19 +219,19 @@ def _is_flat(names: Any) -> bool:
     return isinstance(names, list) and bool(names) and all(isinstance(n, str) for n in names)
 
 
-def _read_start(
-    read: _Reader, name: str, values: Mapping[str, Any], top: Mapping[str, Any]
+def _read_earlier(
+    read: _Reader, name: str, values: Mapping[str, Any], top: Mapping[str, Any], setting: str
 ) -> str | None:
-    """Read what a variant goes on from: one before it, or a folder."""
+    """Read whose pipeline a variant takes: one before it, or a folder."""
     where = f"the variant '{name}'"
-    if values.get("start") is None:
+    if values.get(setting) is None:
         return None
-    start = read.text(values, where, "start")
+    earlier = read.text(values, where, setting)
     before = itertools.takewhile(lambda other: other != name, map(str, top["variants"]))
-    if start not in before and not Path(start).is_dir():
+    if earlier not in before and not Path(earlier).is_dir():
         expected = "a variant that stands before it, or the folder of a pipeline"
-        raise read.fail(where, "start", start, expected)
-    return start
+        raise read.fail(where, setting, earlier, expected)
+    return earlier
 
 
 def _by_corpus(
@@ -243,16 +247,18 @@ def _by_corpus(
     return {read.known(name, where, "corpus", corpora): value for name, value in table.items()}
 
 
-def _epochs(read: _Reader, where: str, values: Mapping[str, Any]) -> dict[float | None, int]:
+def _epochs(
+    read: _Reader, where: str, values: Mapping[str, Any], least: int = 1
+) -> dict[float | None, int]:
     """Read epochs: a number, or a table by size with 'default' for the others."""
     given = values.get("epochs")
     if given is None:
         return {}
     table = given if isinstance(given, Mapping) else {"default": given}
-    expected = "1 or more, or a table of such numbers by size"
+    expected = f"{least} or more, or a table of such numbers by size"
     epochs: dict[float | None, int] = {}
     for size, number in table.items():
-        ok = _is_count(number) and (size == "default" or _is_size(size))
+        ok = type(number) is int and number >= least and (size == "default" or _is_size(size))
         read.check(ok, where, "epochs", values, expected)
         epochs[None if size == "default" else float(size)] = number
     return epochs

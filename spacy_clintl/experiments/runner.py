@@ -26,8 +26,8 @@ from .runs import OUTCOMES, append_run, outcomes_path, read_runs
 class Run:
     """A run of the plan, ready to start.
 
-    start (str | None): The id of the run it goes on from.
-    is_start (bool): Whether another goes on from it, so that its pipeline is kept.
+    start, beside (str | None): The ids of the runs whose pipelines it takes.
+    is_needed (bool): Whether another takes its pipeline, so that it is kept.
     """
 
     cell: Cell
@@ -36,7 +36,8 @@ class Run:
     heads: dict[str, Head]
     words: float
     start: str | None = None
-    is_start: bool = False
+    beside: str | None = None
+    is_needed: bool = False
 
 
 @dataclass
@@ -62,8 +63,8 @@ def prepare_runs(plan: Plan, only: Sequence[str] = ()) -> list[Run]:
 
     plan (Plan): The plan.
     only (Sequence[str]): Parts of names ('multitask', 'hoc', '0.1', 'seed-0'), or patterns for
-        whole names ('single/*/0.1/*'); a run that any of them fits is taken, and what it starts
-        from. None takes all.
+        whole names ('single/*/0.1/*'); a run that any of them fits is taken, and those that it
+        needs. None takes all.
     RETURNS (list[Run]): The runs.
     RAISES (ClintlError): A config or a file does not fit the plan, or `only` fits no run.
     """
@@ -73,20 +74,23 @@ def prepare_runs(plan: Plan, only: Sequence[str] = ()) -> list[Run]:
             known = ", ".join(cell.name for cell in cells[:3])
             raise ClintlError(Errors.CL509.format(name=name, known=known))
     wanted = [cell for cell in cells if not only or any(_fits(cell, name) for name in only)]
-    starts: set[str] = set()
-    for cell in wanted:
-        while isinstance(cell.start, Cell):
-            cell = cell.start
-            starts.add(cell.name)
-    wanted_names = starts.union(cell.name for cell in wanted)
+    needed: set[str] = set()
+    rest = list(wanted)
+    while rest:
+        rest = [other for cell in rest for other in cell.needs]
+        needed.update(cell.name for cell in rest)
+    wanted_names = needed.union(cell.name for cell in wanted)
     runs: dict[str, Run] = {}
     for cell in cells:
         if cell.name in wanted_names:
             config, heads = config_of(cell)
             run_id = id_of(cell, config, heads)
-            start = runs[cell.start.name].id if isinstance(cell.start, Cell) else None
-            is_start = cell.name in starts
-            runs[cell.name] = Run(cell, run_id, config, heads, words_of(cell), start, is_start)
+            start, beside = (
+                runs[other.name].id if isinstance(other, Cell) else None
+                for other in (cell.start, cell.beside)
+            )
+            words, is_needed = words_of(cell), cell.name in needed
+            runs[cell.name] = Run(cell, run_id, config, heads, words, start, beside, is_needed)
     return list(runs.values())
 
 
@@ -198,13 +202,10 @@ def _do(plan: Plan, run: Run, path: Path, gpu_id: int, keep: str | Path | None) 
     """Train and score in a process of its own; return the line of the run."""
     cell = run.cell
     kept = [] if keep is None else [Path(keep) / cell.name]
-    if run.is_start:
+    if run.is_needed:
         kept.append(pipeline_path(path, run.id))
-    start = None if cell.start is None else str(cell.start)
-    if run.start is not None:
-        start = str(pipeline_path(path, run.start))
-        if not Path(start).is_dir():
-            raise ClintlError(Errors.CL533.format(name=cell.name, start=cell.start.name))
+    start = _folder(path, cell, cell.start, run.start)
+    beside = _folder(path, cell, cell.beside, run.beside)
     folder = _work(path) / run.id
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -225,6 +226,7 @@ def _do(plan: Plan, run: Run, path: Path, gpu_id: int, keep: str | Path | None) 
             for corpus in cell.corpora
         },
         "start": start,
+        "beside": beside,
         "trains": cell.trains,
         "settings": vars(cell.settings),
         "size": cell.size,
@@ -264,26 +266,35 @@ def _do(plan: Plan, run: Run, path: Path, gpu_id: int, keep: str | Path | None) 
     }
 
 
+def _folder(path: Path, cell: Cell, needed: Cell | Path | None, run_id: str | None) -> str | None:
+    """Say where the pipeline is that a run takes."""
+    if not isinstance(needed, Cell) or run_id is None:
+        return None if needed is None else str(needed)
+    folder = pipeline_path(path, run_id)
+    if not folder.is_dir():
+        raise ClintlError(Errors.CL533.format(name=cell.name, start=needed.name))
+    return str(folder)
+
+
 def _known(path: Path) -> dict[str, dict[str, Any]]:
     return {line["id"]: line for line in read_runs(path)}
 
 
 def left_to_do(path: str | Path, runs: Sequence[Run], known: Mapping[str, Any]) -> dict[str, Run]:
-    """Say which runs have to be done: a pipeline that has gone is made again if one starts from it.
+    """Say which runs have to be done: a pipeline that has gone is made again if one needs it.
 
     path (str | Path): The file of runs.
-    runs (Sequence[Run]): The runs, each behind the one it starts from.
+    runs (Sequence[Run]): The runs, each behind those that it needs.
     known (Mapping[str, Any]): The lines of the file by their ids.
     RETURNS (dict[str, Run]): By id.
     """
     left: dict[str, Run] = {}
-    starts: set[str] = set()
+    needed: set[str] = set()
     for run in reversed(runs):
-        gone = run.id in starts and not pipeline_path(path, run.id).is_dir()
+        gone = run.id in needed and not pipeline_path(path, run.id).is_dir()
         if run.id not in known or gone:
             left[run.id] = run
-            if run.start is not None:
-                starts.add(run.start)
+            needed.update(other for other in (run.start, run.beside) if other is not None)
     return left
 
 

@@ -57,7 +57,8 @@ def run_job(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Draw the training subset, train, score the last weights on each dev corpus.
 
     job (dict[str, Any]): What the runner wrote: `variant`, `config`, `corpora`, `settings`,
-        `start` (a pipeline to go on from, or None), `trains`, `size`, `seed`, `gpu_id`, `keep`
+        `start` (a pipeline to go on from, or None), `beside` (one whose entities come first, or
+        None), `trains`, `size`, `seed`, `gpu_id`, `keep`
         (folders for the pipeline).
     folder (Path): The run's work folder.
     RETURNS (dict[str, Any]): What is known about the run now.
@@ -73,7 +74,7 @@ def run_job(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     else:
         nlp, updates = load_pipeline(job["start"]), 0
     judges = {
-        name: Judge(nlp, heads[name], heads, corpus["through"], drawn[name].seen)
+        name: Judge(nlp, heads[name], heads, corpus["through"], job["beside"], drawn[name].seen)
         for name, corpus in job["corpora"].items()
     }
     dev = {

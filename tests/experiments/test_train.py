@@ -54,6 +54,7 @@ def job_of(run):
         "corpora": corpora,
         "settings": vars(cell.settings),
         "start": None if cell.start is None else str(cell.start),
+        "beside": None,
         "trains": cell.trains,
         "size": cell.size,
         "seed": cell.seed,

@@ -13,6 +13,7 @@ from spacy_clintl.data.docbin import docbin_writer, read_docbin
 from spacy_clintl.errors import ClintlError
 from spacy_clintl.experiments.config import config_of
 from spacy_clintl.experiments.heads import Head, entity_keys, unseen_recall
+from spacy_clintl.experiments.judge import Judge
 from spacy_clintl.experiments.plan import cells_of
 from spacy_clintl.experiments.plan_file import read_plan
 from spacy_clintl.experiments.runner import pipeline_path, prepare_runs, run_plan
@@ -97,6 +98,14 @@ def plan(tmp_path):
                 "form": {"drugs": str(tmp_path / "fold-{seed}" / "train.en.spacy")},
                 "through": through,
             },
+            # What the source finds in Spanish, and what the other adds.
+            "both": {
+                "config": str(tmp_path / "on.cfg"),
+                "start": "tuned",
+                "beside": "source",
+                "through": through,
+                "epochs": 0,
+            },
         },
     }
 
@@ -112,7 +121,7 @@ def test_transfer_from_end_to_end(tmp_path, plan):
     told = []
     outcome = run_plan(read, runs, path, tell=told.append)
     assert outcome.failed == [], told
-    source, through, tuned = read_runs(path)
+    source, through, tuned, both = read_runs(path)
     assert (source["documents"]["drugs"], tuned["documents"]["drugs"]) == (0, 4)
     # English words are all it knows, and none of them stands in Spanish texts.
     assert source["score"]["drugs"] < 0.7 < through["score"]["drugs"]
@@ -122,11 +131,15 @@ def test_transfer_from_end_to_end(tmp_path, plan):
     assert through["updates"] == 0 < tuned["updates"]
     assert "ents_r_unseen" not in through["scores"]["drugs"]
     assert "ents_n_unseen" in tuned["scores"]["drugs"]
+    assert both["updates"] == 0
+    assert both["documents"]["drugs"] == 4
+    # The source alone, which comes first, does worse.
+    assert both["score"]["drugs"] > source["score"]["drugs"]
     kept = pipeline_path(path, runs[0].id)
     assert spacy.load(kept).pipe_names == ["transformer", "iob_ner"]
     # Nothing is done twice, also where the pipeline has gone from which others started.
     shutil.rmtree(kept)
-    assert len(run_plan(read, runs, path).skipped) == 3
+    assert len(run_plan(read, runs, path).skipped) == 4
     # It is made again when one has to start from it.
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     path.write_text("".join(line for line in lines if through["id"] not in line), encoding="utf-8")
@@ -151,6 +164,7 @@ def test_ids_follow_start_form_and_translation(tmp_path, plan):
         runs = prepare_runs(read_plan(write_plan(tmp_path, plan)))
         return {run.cell.variant.name: run.id for run in runs}
 
+    form = plan["variants"]["tuned"]["form"]
     before = ids()
     plan["variants"]["source"]["epochs"] = 3
     assert all(before[name] != run_id for name, run_id in ids().items())
@@ -158,13 +172,17 @@ def test_ids_follow_start_form_and_translation(tmp_path, plan):
     plan["variants"]["tuned"]["through"]["drugs"]["cache"] = "elsewhere.db"
     assert ids() == before
     plan["variants"]["tuned"]["through"]["drugs"]["overwrite"] = True
-    assert {name for name, run_id in ids().items() if run_id != before[name]} == {
-        "through",
-        "tuned",
-    }
+
+    def changed():
+        return {name for name, run_id in ids().items() if run_id != before[name]}
+
+    assert changed() == {"through", "tuned", "both"}
     plan["variants"]["tuned"]["through"]["drugs"].pop("overwrite")
     plan["variants"]["tuned"]["form"] = {}
-    assert {name for name, run_id in ids().items() if run_id != before[name]} == {"tuned"}
+    assert changed() == {"tuned", "both"}
+    plan["variants"]["tuned"]["form"] = form
+    plan["variants"]["both"]["beside"] = "through"
+    assert changed() == {"both"}
 
 
 @pytest.mark.parametrize(
@@ -179,7 +197,12 @@ def test_ids_follow_start_form_and_translation(tmp_path, plan):
         ("tuned", {"form": {"drugs": 3}}, "CL502"),
         ("tuned", {"through": {"drugs": "es"}}, "CL502"),
         ("tuned", {"through": [1]}, "CL502"),
-        ("tuned", {"epochs": 0}, "CL502"),
+        ("source", {"epochs": 0}, "CL502"),
+        ("tuned", {"epochs": -1}, "CL502"),
+        ("both", {"beside": "nobody"}, "CL502"),
+        ("both", {"beside": "both"}, "CL502"),
+        ("both", {"through": {}}, "CL502.*'beside'"),
+        ("both", {"seeds": [3]}, "CL532"),
         ("source", {"keep": "iob_ner"}, "CL502"),
         ("source", {"keep": ["textcat"]}, r"CL505.*'textcat', which 'keep' names"),
     ],
@@ -289,6 +312,25 @@ def test_damaged_pipeline_to_start_from(tmp_path, plan):
     read = read_plan(write_plan(tmp_path, plan))
     with pytest.raises(ClintlError, match=r"CL520.*pipeline"):
         prepare_runs(read, ["tuned"])
+
+
+def test_entities_of_a_pipeline_beside_come_first(tmp_path):
+    patterns = {"es": ("hierro", "tos"), "en": ("iron", "aspirin", "cough")}
+    for lang, words in patterns.items():
+        nlp = spacy.blank(lang)
+        ruler = nlp.add_pipe("entity_ruler")
+        ruler.add_patterns([{"label": lang.upper(), "pattern": [{"LOWER": w}]} for w in words])
+        nlp.to_disk(tmp_path / lang)
+    lexicon = tmp_path / "es-en.tsv"
+    lexicon.write_text("aspirina\taspirin\nhierro\tiron\n", encoding="utf-8")
+    through = {"source": "es", "translator": "lexicon", "lexicon": str(lexicon)}
+    head = Head("entity_ruler", "entity_ruler")
+    expected = {None: [("aspirina", "EN"), ("hierro", "EN")]}
+    expected[str(tmp_path / "es")] = [("aspirina", "EN"), ("hierro", "ES"), ("tos", "ES")]
+    for beside, wanted in expected.items():
+        judge = Judge(spacy.load(tmp_path / "en"), head, {"drugs": head}, through, beside)
+        doc = judge.outer("aspirina , hierro y tos")
+        assert [(ent.text, ent.label_) for ent in doc.ents] == wanted
 
 
 def test_recall_of_what_training_did_not_show():
