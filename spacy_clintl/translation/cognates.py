@@ -157,7 +157,10 @@ def find_cognates(
             continue
         stems, whole = coded[stem[:INITIALS]]
         alike = (2 * _compared(stem, stems) + _compared(spelled, whole)) / 3
-        best = max(range(len(rows)), key=lambda i: (round(alike[i], 2), vocabulary[rows[i][2]]))
+        # Hundredths say nothing: of those as alike, the frequent one.
+        nearly = np.round(alike, 2)
+        equals = np.flatnonzero(nearly == nearly.max())
+        best = max(equals.tolist(), key=lambda row: vocabulary[rows[row][2]])
         if alike[best] >= likeness:
             yield Cognate(word, rows[best][2], float(alike[best]), count)
 
