@@ -52,7 +52,7 @@ UNLOADABLE = (ImportError, KeyError, OSError, ValueError)
         "overwrite": False,
         "keep": True,
         "batch_size": 64,
-        "scorer": None,
+        "scorer": {"@scorers": "spacy.ner_scorer.v1"},
     },
 )
 def make_translation_transfer(
@@ -97,7 +97,8 @@ def make_translation_transfer(
     overwrite (bool): Whether entities, groups and categories that are there already give way.
     keep (bool): Whether `doc._.translation_transfer` and `doc._.translation` are set.
     batch_size (int): How many documents are translated together, at most.
-    scorer (Optional[Callable]): Scores the predictions; None: this component gives no scores.
+    scorer (Optional[Callable]): Scores the predictions, else as an `ner`; None: this component
+        gives no scores.
     RAISES (ClintlError): A setting cannot be used, the translator or what it needs is missing.
     """
     return TranslationTransfer(

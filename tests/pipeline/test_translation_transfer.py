@@ -707,20 +707,19 @@ def test_training_leaves_it_alone(lexicon, wrapped):
     assert not nlp.get_pipe("translation_transfer").is_trainable
     losses = nlp.update([example], annotates=["translation_transfer"])
     assert set(losses) == {"textcat"}
-    assert "ents_f" not in nlp.evaluate([example])
+    # Without gold for entities there is no score of them.
+    assert nlp.evaluate([example])["ents_f"] is None
 
 
-def test_a_scorer_may_be_named(lexicon, wrapped):
-    nlp = spanish(
-        lexicon=str(lexicon),
-        pipeline=str(wrapped),
-        scorer={"@scorers": "spacy.ner_scorer.v1"},
-    )
+def test_entities_are_scored_unless_told_otherwise(lexicon, wrapped):
+    settings = {"lexicon": str(lexicon), "pipeline": str(wrapped)}
+    nlp = spanish(**settings)
     entities = [(13, 24, "FINDING")]
     example = Example.from_dict(nlp.make_doc(TEXT), {"entities": entities})
     scores = nlp.evaluate([example])
     assert scores["ents_r"] == 1.0
     assert scores["ents_p"] == pytest.approx(1 / 3)
+    assert "ents_r" not in spanish(**settings, scorer=None).evaluate([example])
 
 
 def test_extensions_of_the_user_stay(lexicon, wrapped):
