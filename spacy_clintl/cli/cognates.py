@@ -19,12 +19,9 @@ def cognates_cli(
     source: Annotated[str, typer.Option("--from", help="Their language, such as es")],
     target: Annotated[str, typer.Option("--to", help="That of the others, such as en")],
     translator: Annotated[
-        str | None,
-        typer.Option(
-            "--translator",
-            help="What it knows is left out; 'none': nothing is. Else Apertium if it has the pair",
-        ),
-    ] = None,
+        str,
+        typer.Option("--translator", help="What it knows is left out; 'none': nothing is"),
+    ] = "apertium",
     likeness: Annotated[
         float, typer.Option("--likeness", help="How alike two words must be spelled, 0 to 1")
     ] = 0.85,
@@ -39,7 +36,6 @@ def cognates_cli(
     """
     from wasabi import msg
 
-    from ..translation.apertium import make_apertium_v1
     from ..translation.choice import make_translator
     from ..translation.cognates import count_words, find_cognates, unknown_words, write_cognates
 
@@ -51,21 +47,17 @@ def cognates_cli(
         if bad:
             raise ClintlError(Errors.CL405.format(option=option, value=value, rule=rule))
     words = unknown = count_words(texts)
-    made = None
-    if translator is None:
-        if (source, target) in (make_apertium_v1().capabilities().pairs or ()):
-            made = make_apertium_v1()
-    elif translator != "none":
+    vocabulary = {word: n for word, n in count_words(others).items() if n >= min_count}
+    known = ""
+    if translator != "none":
         made = make_translator(translator, source, target)
-    if made is not None:
         try:
             unknown = unknown_words(words, made, source, target)
         finally:
             made.close()
-    vocabulary = {word: n for word, n in count_words(others).items() if n >= min_count}
+        known = f", {made.name} knows {len(words) - len(unknown):,} of them"
     found = list(find_cognates(unknown, vocabulary, likeness))
     write_cognates(found, out)
-    known = f", {made.name} knows {len(words) - len(unknown):,} of them" if made else ""
     msg.good(
         f"{out}: {len(found):,} words with a cognate among {len(vocabulary):,}; "
         f"{len(words):,} words of the texts{known}"

@@ -157,6 +157,7 @@ def test_the_command_with_apertium(texts):
         (("--likeness", "1.5"), "CL405"),
         (("--min-count", "0"), "CL405"),
         (("--translator", "nothing"), "CL613"),
+        (("--from", "tlh"), "CL600"),
         (("--others", "missing.txt"), "CL100"),
     ],
 )
