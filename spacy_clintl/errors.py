@@ -245,7 +245,8 @@ class Errors(metaclass=ErrorsWithCodes):
     )
     CL301 = (
         "'{task}' cannot be the name of a task: it must be non-empty text without '/', since "
-        "categories are named 'task/label'."
+        "categories are named 'task/label', and without what the config of a saved pipeline cannot "
+        "hold in a name, such as '.', ':', '=', '*' and '@'. Letters, digits, '_' and '-' will do."
     )
     CL302 = "Task '{task}' has the unknown setting '{setting}'. Settings of a task are: {known}."
     CL303 = "Task '{task}': the setting '{setting}' is {value!r}, but it must be {expected}."
@@ -280,6 +281,19 @@ class Errors(metaclass=ErrorsWithCodes):
     CL312 = (
         "Task '{task}' excludes labels from each other, but a training document has {n} of them "
         "at once ({labels}). Set 'exclusive = false', or mend the corpus."
+    )
+    CL313 = (
+        "Task '{task}': the label '{label}' of 'class_weights' holds what the config of a saved "
+        "pipeline cannot hold in a key. Write the weights as a list of pairs instead: "
+        'class_weights = [["{label}", 2.0]].'
+    )
+    CL314 = (
+        "A document ({where}) has {value} for the category '{label}': it must be from 0, false, to "
+        "1, true. Leave out the categories of what is not known."
+    )
+    CL315 = (
+        "No training document has a true category of task '{task}', whose labels exclude each "
+        "other: all are false, so its head cannot learn."
     )
     CL320 = (
         "No training document has entities, so '{name}' cannot learn. Entities come from {place}; "
@@ -543,6 +557,7 @@ class Errors(metaclass=ErrorsWithCodes):
         "Give both variants the same corpora and seeds, and the first one size or the same ones."
     )
     CL533 = "{name} needs the pipeline of {start}, which has failed or is being done elsewhere."
+    CL534 = "--precision and --recall cannot both be wanted: give one of them."
 
     # 6xx: translation; 600 to 649: translators, projection, translated corpora
     CL600 = "{name} does not translate {pair}. It has: {known}.{hint}"
@@ -674,6 +689,10 @@ class Warnings(metaclass=ErrorsWithCodes):
     CW160 = (
         "{n} documents of {max_length} tokens or more have no sentence boundaries and were left "
         "out of the corpus. Raise max_length, or convert them with sentences."
+    )
+    CW316 = (
+        "The development documents have categories that the pipeline does not know; they are left "
+        "out: {labels}."
     )
     CW341 = (
         "There is an extension 'span._.{attribute}' already that computes its value, so '{name}' "

@@ -19,7 +19,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     path (str | Path): Where the finished file shall lie. Its folder is made if need be.
     YIELDS (Path): The path to write to.
     """
-    path = Path(path)
+    path = Path(path).resolve()  # a link goes on to lead to the file
     path.parent.mkdir(parents=True, exist_ok=True)
     # Same folder, so that the final move is one rename on one file system.
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
@@ -55,7 +55,7 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
     path (str | Path): Where the finished folder shall lie.
     YIELDS (Path): The folder to fill.
     """
-    path = Path(path)
+    path = Path(path).resolve()  # "." cannot be renamed, and a link goes on to lead to the folder
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     try:

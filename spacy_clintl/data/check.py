@@ -58,6 +58,7 @@ class _Part:
     long: list[str] = field(default_factory=list)
     garbled: list[str] = field(default_factory=list)
     unlabelled: list[str] = field(default_factory=list)
+    padded: list[str] = field(default_factory=list)
 
 
 def check_corpus(
@@ -102,6 +103,8 @@ def check_corpus(
     for part, survey in surveys.items():
         for severity, what, names in (
             ("error", "text with a broken encoding", survey.garbled),
+            # No tagger predicts these: spaCy does not allow it.
+            ("error", "entity with whitespace at an edge", survey.padded),
             ("warning", "empty document", survey.empty),
             ("warning", f"document with more than {max_words:,} tokens", survey.long),
             ("warning", "document without any annotation", survey.unlabelled),
@@ -137,6 +140,10 @@ def _survey(
         part.labels[ENTITIES].update(ent.label_ for ent in doc.ents)
     elif not doc.cats:
         part.unlabelled.append(name)
+    entities = [*doc.ents, *(span for group in doc.spans.values() for span in group if len(span))]
+    # Not `token.is_space`, which a vocabulary without a language does not know.
+    if any(span[i].text.isspace() for span in entities for i in (0, -1)):
+        part.padded.append(name)
     for key in GROUPS:
         group = group_of(doc, key)
         if group is not None:

@@ -12,6 +12,9 @@ BINS = 15
 # Scores are float32: closer to 0 or 1 they say nothing about the logit.
 EPSILON = 1e-7
 TEMPERATURES = (0.05, 20.0)
+# How far the logarithm of a temperature is expected from 0. A handful of documents that are all
+# right would else make every score extreme; hundreds outweigh it.
+PRIOR_DEVIATION = 1.0
 
 
 def to_logits(scores: "ndarray", exclusive: bool) -> "ndarray":
@@ -44,6 +47,8 @@ def at_temperature(scores: "ndarray", temperature: float, exclusive: bool) -> "n
 def fit_temperature(scores: "ndarray", gold: "ndarray", exclusive: bool) -> float:
     """Find the temperature of the least negative log-likelihood (Guo et al. 2017, section 4.2).
 
+    Its logarithm has a normal prior (`PRIOR_DEVIATION`), which matters where documents are few.
+
     scores (ndarray): Probabilities at temperature 1, shape (documents, labels).
     gold (ndarray): 1, 0, or NaN where not annotated; of the same shape.
     exclusive (bool): Whether exactly one label of a document is true.
@@ -62,10 +67,11 @@ def fit_temperature(scores: "ndarray", gold: "ndarray", exclusive: bool) -> floa
 
     def loss(log_temperature: float) -> float:
         scaled = logits / numpy.exp(log_temperature)
+        prior = (log_temperature / PRIOR_DEVIATION) ** 2 / 2
         if exclusive:
-            return -float((log_softmax(scaled, axis=1) * truth).sum(axis=1).mean())
+            return prior - float((log_softmax(scaled, axis=1) * truth).sum())
         terms = truth * log_expit(scaled) + (1 - truth) * log_expit(-scaled)
-        return -float(terms[known].mean())
+        return prior - float(terms[known].sum())
 
     bounds = tuple(numpy.log(TEMPERATURES))
     found = minimize_scalar(loss, bounds=bounds, method="bounded")
@@ -102,7 +108,10 @@ def expected_calibration_error(scores: "ndarray", gold: "ndarray", exclusive: bo
 
 
 def best_threshold(
-    scores: "ndarray", truth: "ndarray", precision: float | None = None
+    scores: "ndarray",
+    truth: "ndarray",
+    precision: float | None = None,
+    recall: float | None = None,
 ) -> float | None:
     """Find the score from which on a label should count as true.
 
@@ -110,8 +119,9 @@ def best_threshold(
 
     scores (ndarray): A label's scores on the documents annotated for it, shape (documents,).
     truth (ndarray): Whether it holds, shape (documents,).
-    precision (float | None): None looks for the highest F1. A number looks for the highest recall
-        at this precision or above.
+    precision (float | None): A number looks for the highest recall at this precision or above.
+    recall (float | None): A number looks for the highest precision at this recall or above. With
+        neither, the highest F1 is looked for.
     RETURNS (float | None): None if the label never or always holds, or the precision is out of
         reach.
     """
@@ -125,10 +135,12 @@ def best_threshold(
     precisions, recalls, thresholds = precision_recall_curve(truth, scores)
     # The last point has no threshold: nothing is predicted.
     precisions, recalls = precisions[:-1], recalls[:-1]
-    if precision is None:
-        value = 2 * precisions * recalls / numpy.maximum(precisions + recalls, 1e-12)
-    else:
+    if precision is not None:
         value = numpy.where(precisions >= precision, recalls, -1.0)
+    elif recall is not None:
+        value = numpy.where(recalls >= recall, precisions, -1.0)
+    else:
+        value = 2 * precisions * recalls / numpy.maximum(precisions + recalls, 1e-12)
     best = int(value.argmax())
     if value[best] <= 0:
         return None

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 TASK = re.compile(r"cats_(?:(?P<task>.+)_)?f_per_type")
+GROUP = re.compile(r"spans_(?P<key>.+)_per_type")
 
 
 class Table(NamedTuple):
@@ -16,10 +17,11 @@ class Table(NamedTuple):
 
 
 def tables(scores: Mapping[str, Any]) -> list[Table]:
-    """Lay out scores: one table a classification task, one for the entities.
+    """Lay out scores: one table a classification task, one for the entities, one a group of spans.
 
     scores (Mapping[str, Any]): Keys `cats_{task}_…` as `score_tasks` gives them (or spaCy's own
-        `cats_…`), `ents_p`, `ents_r`, `ents_f` and `ents_per_type`. Other keys are not shown.
+        `cats_…`), `ents_p`, `ents_r`, `ents_f` and `ents_per_type`, and the same with
+        `spans_{key}_`. Other keys are not shown.
     RETURNS (list[Table]): Scores in per cent with two decimals, '-' where there is none.
     """
     result = []
@@ -29,6 +31,10 @@ def tables(scores: Mapping[str, Any]) -> list[Table]:
             result.append(task_table(scores, match["task"] or ""))
     if scores.get("ents_f") is not None:
         result.append(entity_table(scores))
+    for key in scores:
+        group = GROUP.fullmatch(key)
+        if group and scores.get(f"spans_{group['key']}_f") is not None:
+            result.append(entity_table(scores, group["key"]))
     return result
 
 
@@ -54,15 +60,18 @@ def task_table(scores: Mapping[str, Any], task: str) -> Table:
     return Table(title, ("", "P", "R", "F", "AUC"), rows)
 
 
-def entity_table(scores: Mapping[str, Any]) -> Table:
+def entity_table(scores: Mapping[str, Any], group: str | None = None) -> Table:
     """Lay out entities: a row a label, then all together.
 
     scores (Mapping[str, Any]): The scores, as for `tables`.
+    group (Optional[str]): Their group of `doc.spans`; None is `doc.ents`.
     RETURNS (Table): Columns label, P, R, F.
     """
-    rows = [row[:4] for row in _label_rows(scores.get("ents_per_type") or {}, {})]
-    rows.append(("all", *(percent(scores.get(f"ents_{x}")) for x in "prf")))
-    return Table("Entities", ("", "P", "R", "F"), rows)
+    prefix = "ents_" if group is None else f"spans_{group}_"
+    rows = [row[:4] for row in _label_rows(scores.get(f"{prefix}per_type") or {}, {})]
+    rows.append(("all", *(percent(scores.get(f"{prefix}{x}")) for x in "prf")))
+    title = "Entities" if group is None else f"Entities of doc.spans['{group}']"
+    return Table(title, ("", "P", "R", "F"), rows)
 
 
 def percent(value: float | None) -> str:

@@ -1,6 +1,7 @@
 """The encoder of a pipeline: an architecture for spaCy's stock `transformer` component."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -79,8 +80,9 @@ def adapted_transformer_v1(
     )
     return Model(
         "adapted_transformer",
-        _make_forward(window, overlap),
-        init=_make_init(name, window),
+        # Not closures: other processes get the model pickled where they are spawned.
+        partial(_forward, window=window, overlap=overlap),
+        init=partial(_init, name=name, window=window),
         dims={"nO": None},
         shims=[EncoderShim(settings)],
         attrs={
@@ -192,43 +194,39 @@ def _doc_data(windows: DocWindows, hidden: Floats3d) -> TransformerData:
     )
 
 
-def _make_forward(window: int | None, overlap: int) -> Callable:
-    def forward(
-        model: TransformerModel, docs: list[Doc], is_train: bool
-    ) -> tuple[PackedTransformerBatch, Callable]:
-        shim = cast(EncoderShim, model.shims[0])
-        if shim.encoder is None or shim.special is None:
-            raise ClintlError(Errors.CL208)
-        size = window or shim.encoder.max_pieces
-        cut = cut_windows(docs, shim.encoder.tokenizer, shim.special, window=size, overlap=overlap)
-        inputs = [ids for windows in cut if windows is not None for ids in windows.input_ids]
-        types = [row for windows in cut if windows is not None for row in windows.type_rows()]
-        vectors, backprop_vectors = shim(inputs, is_train, types)
+def _forward(
+    model: TransformerModel, docs: list[Doc], is_train: bool, *, window: int | None, overlap: int
+) -> tuple[PackedTransformerBatch, Callable]:
+    shim = cast(EncoderShim, model.shims[0])
+    if shim.encoder is None or shim.special is None:
+        raise ClintlError(Errors.CL208)
+    size = window or shim.encoder.max_pieces
+    cut = cut_windows(docs, shim.encoder.tokenizer, shim.special, window=size, overlap=overlap)
+    inputs = [ids for windows in cut if windows is not None for ids in windows.input_ids]
+    types = [row for windows in cut if windows is not None for row in windows.type_rows()]
+    vectors, backprop_vectors = shim(inputs, is_train, types)
 
-        def backprop(d_batch: PackedTransformerBatch) -> list[Doc]:
-            backprop_vectors(cast(Any, d_batch.model_output.last_hidden_state))
-            return docs
+    def backprop(d_batch: PackedTransformerBatch) -> list[Doc]:
+        backprop_vectors(cast(Any, d_batch.model_output.last_hidden_state))
+        return docs
 
-        return PackedTransformerBatch.of(docs, cut, vectors, model.ops), backprop
-
-    return forward
+    return PackedTransformerBatch.of(docs, cut, vectors, model.ops), backprop
 
 
-def _make_init(name: str, window: int | None) -> Callable:
-    def init(model: TransformerModel, X: Any = None, Y: Any = None) -> None:
-        shim = cast(EncoderShim, model.shims[0])
-        if shim.encoder is None:
-            encoder = load_encoder(
-                name,
-                dropout=shim.settings.dropout,
-                attention_dropout=shim.settings.attention_dropout,
-            )
-            if window is not None and window > encoder.max_pieces:
-                raise ClintlError(Errors.CL207.format(window=window, limit=encoder.max_pieces))
-            shim.set_encoder(encoder)
-            model.set_dim("nO", encoder.width)
-
-    return init
+def _init(
+    model: TransformerModel, X: Any = None, Y: Any = None, *, name: str, window: int | None
+) -> None:
+    shim = cast(EncoderShim, model.shims[0])
+    if shim.encoder is None:
+        encoder = load_encoder(
+            name,
+            dropout=shim.settings.dropout,
+            attention_dropout=shim.settings.attention_dropout,
+        )
+        if window is not None and window > encoder.max_pieces:
+            raise ClintlError(Errors.CL207.format(window=window, limit=encoder.max_pieces))
+        shim.set_encoder(encoder)
+        model.set_dim("nO", encoder.width)
 
 
 def _replace_listener(model: TransformerModel) -> Model[list[Doc], list[TransformerData]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from spacy.attrs import ENT_IOB, ENT_TYPE, ORTH
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import filter_spans
 
@@ -39,10 +39,7 @@ def gold_tags(example: Example, labels: Sequence[str], spans_key: str | None = N
     if spans_key is not None:
         if spans_key not in example.reference.spans:
             return np.full(len(example.predicted), MISSING, dtype="int64")
-        reference = example.reference.copy()
-        spans = filter_spans(list(reference.spans[spans_key]))
-        reference.set_ents(spans, default="outside")  # type: ignore[arg-type]
-        example = Example(example.predicted, reference)
+        example = Example(example.predicted, _with_entities_of(example.reference, spans_key))
     reference, predicted = example.reference, example.predicted
     if not reference.has_annotation("ENT_IOB"):
         return np.full(len(predicted), MISSING, dtype="int64")
@@ -62,6 +59,20 @@ def gold_tags(example: Example, labels: Sequence[str], spans_key: str | None = N
             kind, label = tag.split("-", 1)
             tags.append(_first_tag(label, labels) + (kind not in ("B", "U")))
     return _valid(np.asarray(tags, dtype="int64"))
+
+
+def _with_entities_of(doc: Doc, spans_key: str) -> Doc:
+    """Return the tokens of a document with the spans of a group as entities."""
+    # Not `Doc.copy`, which fails where a group holds a span without tokens.
+    tokens = Doc(
+        doc.vocab,
+        words=[token.text for token in doc],
+        spaces=[bool(token.whitespace_) for token in doc],
+    )
+    spans = [span for span in doc.spans[spans_key] if len(span)]
+    entities = [Span(tokens, s.start, s.end, label=s.label) for s in filter_spans(spans)]
+    tokens.set_ents(entities, default="outside")  # type: ignore[arg-type]
+    return tokens
 
 
 def _tags_of(doc: Doc, labels: Sequence[str]) -> np.ndarray:

@@ -46,29 +46,40 @@ def find_calibration(
     name: str,
     *,
     precision: float | None = None,
+    recall: float | None = None,
 ) -> list[Calibration]:
     """Find temperatures and thresholds.
 
     tasks (Sequence[Task]): The tasks, with their labels.
     examples (Sequence[Example]): References with gold, predictions with scores at temperature 1.
     name (str): The component's name, for messages.
-    precision (Optional[float]): None sets thresholds for the highest F1 of each label. A number
-        sets them for the highest recall at this precision or above.
-    RETURNS (list[Calibration]): One a task that has gold.
+    precision (Optional[float]): A number sets thresholds for the highest recall at this precision
+        or above.
+    recall (Optional[float]): A number sets them for the highest precision at this recall or above.
+        With neither, they are set for the highest F1 of each label.
+    RETURNS (list[Calibration]): One a task that has gold. Gold labels that a task does not know are
+        left out.
     """
     found = []
     for task in tasks:
-        truths, mask = gold_of(task, examples, name)
-        if not mask.any():
-            continue
+        truths, mask = gold_of(task, examples, name, strict=False)
         gold = np.where(mask > 0, truths >= 0.5, np.nan)
+        if task.exclusive:
+            # What is soft, and no label likelier than not, tells no right label.
+            gold[~(truths >= 0.5).any(axis=1)] = np.nan
+        if np.isnan(gold).all():
+            continue
         scores = np.array([[eg.predicted.cats[key] for key in task.keys] for eg in examples])
-        found.append(_calibrate(task, gold, scores, precision))
+        found.append(_calibrate(task, gold, scores, precision, recall))
     return found
 
 
 def _calibrate(
-    task: Task, gold: np.ndarray, scores: np.ndarray, precision: float | None
+    task: Task,
+    gold: np.ndarray,
+    scores: np.ndarray,
+    precision: float | None,
+    recall: float | None,
 ) -> Calibration:
     temperature = round(fit_temperature(scores, gold, task.exclusive), DECIMALS)
     mended = at_temperature(scores, temperature, task.exclusive)
@@ -77,7 +88,7 @@ def _calibrate(
         for column, label in enumerate(task.labels):
             known = ~np.isnan(gold[:, column])
             truth = gold[known, column] >= 0.5
-            threshold = best_threshold(mended[known, column], truth, precision)
+            threshold = best_threshold(mended[known, column], truth, precision, recall)
             if threshold is not None:
                 thresholds[label] = round(threshold, DECIMALS)
 

@@ -36,7 +36,7 @@ numbers and, after `nlp.update(sgd=…)` in Python, the last gradients of a shar
 spaCy applies in the update that follows.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -46,14 +46,15 @@ from spacy.training import Example
 from spacy.util import resolve_dot_names
 
 from ..errors import ClintlError, Errors
-from .growing import list_scores
 from .iob_ner import IobEntityRecognizer
 from .multitask_textcat import MultiTaskTextCategorizer
+from .score_weights import list_scores
 from .tasks import find_labels
 
 GetExamples = Callable[[], Iterable[Example]]
 # How many documents of a streamed corpus are read, as spaCy does.
 STREAMED = 100
+CALLBACK = "spacy_clintl.Grow.v1"
 
 
 def make_grow_v1(
@@ -62,7 +63,7 @@ def make_grow_v1(
     """Create a callback that adds tasks and labels to trained components.
 
     What a component has already is left as it is. The scores of all tasks are named in
-    [training.score_weights], see `growing.list_scores`.
+    [training.score_weights], see `score_weights`.
 
     components (dict[str, dict[str, Any]]): From the name of a `multitask_textcat` or `iob_ner` to
         what it gets. `labels`: a table from tasks to lists, or for `iob_ner` a list; where it is
@@ -86,7 +87,7 @@ def make_grow_v1(
             elif isinstance(component, IobEntityRecognizer):
                 _check_settings(name, settings, ("labels",))
                 labels = settings.get("labels")
-                for label in _entity_labels(nlp) if labels is None else labels:
+                for label in _entity_labels(nlp, component) if labels is None else labels:
                     component.add_label(label)
             else:
                 _complain(name, "which is neither a multitask_textcat nor an iob_ner")
@@ -134,9 +135,19 @@ def _as_written(
     """Return a task's settings without what spaCy has built from them already: the component stores
     how its head is built, and not the head."""
     if not srsly.is_json_serializable(settings):
-        block = nlp.config.interpolate()["initialize"]["after_init"]
-        settings = block["components"][component]["tasks"][task]
+        for block in _blocks(nlp.config.interpolate()["initialize"]["after_init"]):
+            written = block["components"].get(component, {}).get("tasks", {})
+            settings = written.get(task, settings)
     return dict(settings)
+
+
+def _blocks(config: Any) -> Iterator[Mapping[str, Any]]:
+    """Find the blocks of this callback: it may be one of several, as in `InTurn.v1`."""
+    if isinstance(config, Mapping):
+        if config.get("@callbacks") == CALLBACK:
+            yield config
+        for value in config.values():
+            yield from _blocks(value)
 
 
 def _training_examples(nlp: Language) -> GetExamples:
@@ -151,6 +162,6 @@ def _training_examples(nlp: Language) -> GetExamples:
     return get_examples
 
 
-def _entity_labels(nlp: Language) -> list[str]:
+def _entity_labels(nlp: Language, component: IobEntityRecognizer) -> list[str]:
     examples = _training_examples(nlp)()
-    return sorted({entity.label_ for eg in examples for entity in eg.reference.ents})
+    return sorted({e.label_ for eg in examples for e in component.entities_of(eg.reference)})

@@ -23,21 +23,9 @@ from ..errors import ClintlError, Errors
 from ..models.heads.linear import linear_head_v1
 from ..models.multitask_textcat import add_head, resize_head, sort_heads, start_head
 from .class_weights import find_class_weights
+from .score_weights import list_scores
 from .tasks import SEPARATOR, Task, check_labels, find_labels, gold_of, read_tasks
 from .warm_up import require_shares
-
-# The scores of a task that a pipeline's meta gets, see `list_scores`.
-SCORES = (
-    "macro_f",
-    "macro_p",
-    "macro_r",
-    "micro_f",
-    "acc",
-    "macro_auc",
-    "f_per_type",
-    "auc_per_type",
-    "n",
-)
 
 
 def check_new_label(label: Any, name: str) -> str:
@@ -109,24 +97,6 @@ def labels_with_gold(task: Task, examples: Sequence[Example], name: str) -> list
     if found and not task.labels:
         return list(task.waiting)
     return [label for label in task.waiting if label in found]
-
-
-def list_scores(nlp: Language | None, tasks: Iterable[str]) -> None:
-    """Name the scores of tasks in [training.score_weights], with no weight.
-
-    `spacy train` stores the scores that stand there, and no others, in the pipeline's meta. One
-    that the development documents do not give is stored as 0.0; `cats_{task}_n` says on how many
-    documents the others rest.
-
-    nlp (Optional[Language]): The pipeline.
-    tasks (Iterable[str]): The names of the tasks.
-    """
-    if nlp is None:
-        return
-    weights = nlp.config["training"]["score_weights"]
-    for task in tasks:
-        for score in SCORES:
-            weights.setdefault(f"cats_{task}_{score}", None)
 
 
 class GrowingTasks(TrainablePipe):

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
+from spacy.attrs import ENT_IOB, ENT_TYPE
 from spacy.language import Language
 from spacy.pipeline.ner import ner_score
 from spacy.pipeline.spancat import spancat_score
@@ -30,6 +31,7 @@ from ..models.losses import softmax
 from ..models.weighting import Weighting
 from .growing import check_new_label
 from .prior_correction import count_tokens, tag_corrections
+from .score_weights import list_span_scores
 from .warm_up import count_updates, is_warm_up, require_shares, share_of
 from .weighting import check_weighting
 
@@ -245,7 +247,7 @@ class IobEntityRecognizer(TrainablePipe):
         labels, waiting = self.cfg["labels"], self.cfg["waiting"]
         found: set[int] = set()
         for example in examples:
-            if any(entity.label_ in waiting for entity in self._entities(example.reference)):
+            if any(entity.label_ in waiting for entity in self.entities_of(example.reference)):
                 found.update(gold_tags(example, [*labels, *waiting], self.spans_key).tolist())
         numbers = {(tag - 1) // 2 - len(labels) for tag in found if tag > 0}
         known = [label for number, label in enumerate(waiting) if number in numbers]
@@ -296,7 +298,7 @@ class IobEntityRecognizer(TrainablePipe):
         return [rows + corrections for rows in logits]
 
     def set_annotations(self, docs: Iterable[Doc], taggings: Sequence[Tagging]) -> None:
-        """Write the entities to the documents; entities set before stay.
+        """Write the entities to the documents; entities set before stay, blocked tokens get none.
 
         docs (Iterable[Doc]): The documents.
         taggings (Sequence[Tagging]): What `predict` gave.
@@ -306,6 +308,8 @@ class IobEntityRecognizer(TrainablePipe):
             return
         for doc, (tags, confidences) in zip(docs, taggings):
             taken = {token.i for entity in doc.ents for token in entity}
+            blocked = _blocked(doc)
+            taken.update(span.start for span in blocked)
             found = []
             for number, (start, end, label) in enumerate(spans_of(tags, self.cfg["labels"])):
                 entity = _trimmed(doc, start, end, label)
@@ -315,7 +319,7 @@ class IobEntityRecognizer(TrainablePipe):
                 if confidences is not None:
                     # A Python number, as a NumPy one cannot be serialized in every way.
                     entity._.set(CONFIDENCE, float(confidences[number]))
-            doc.set_ents([*doc.ents, *found], default="outside")
+            doc.set_ents([*doc.ents, *found], blocked=blocked, default="outside")
 
     def _set_spans(self, docs: Iterable[Doc], taggings: Sequence[Tagging], key: str) -> None:
         for doc, (tags, confidences) in zip(docs, taggings):
@@ -451,7 +455,7 @@ class IobEntityRecognizer(TrainablePipe):
         validate_get_examples(get_examples, "IobEntityRecognizer.initialize")
         found: set[str] = set()
         for example in get_examples():
-            found.update(entity.label_ for entity in self._entities(example.reference))
+            found.update(entity.label_ for entity in self.entities_of(example.reference))
             if labels is not None and found:
                 break
         if not found:
@@ -492,10 +496,19 @@ class IobEntityRecognizer(TrainablePipe):
             gold = partial(gold_tags, spans_key=self.spans_key)
             self.cfg["tokens"] = count_tokens(get_examples(), given, gold)
         output.set_dim("nO", needed)
+        if self.spans_key is not None:
+            list_span_scores(nlp, self.spans_key)
         self.model.initialize(X=[example.predicted for example in sample])
 
-    def _entities(self, doc: Doc) -> Iterable[Span]:
+    def entities_of(self, doc: Doc) -> Iterable[Span]:
+        """Return a document's entities: those of `doc.ents`, or of the group it reads."""
         return doc.ents if self.spans_key is None else doc.spans.get(self.spans_key, [])
+
+
+def _blocked(doc: Doc) -> list[Span]:
+    """List the tokens that `doc.set_ents(…, blocked=…)` keeps out of entities: B without a type."""
+    iob, types = doc.to_array([ENT_IOB, ENT_TYPE]).reshape(-1, 2).T
+    return [Span(doc, i, i + 1) for i in np.flatnonzero((iob == 3) & (types == 0)).tolist()]
 
 
 def _trimmed(doc: Doc, start: int, end: int, label: str) -> Span | None:

@@ -3,7 +3,9 @@
 Nothing here imports torch: spaCy imports every factory in every user's process.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
@@ -30,7 +32,8 @@ from ..models.multitask_textcat import (
 from ..models.weighting import Weighting
 from .calibration import Calibration, find_calibration
 from .class_weights import find_class_weights
-from .growing import GrowingTasks, list_scores
+from .growing import GrowingTasks
+from .score_weights import MACRO_F, list_scores, share_macro_f
 from .task_loss import task_loss
 from .tasks import SEPARATOR, Task, check_labels, find_labels, gold_of, read_tasks, set_cats
 from .warm_up import count_updates, is_seen, require_shares
@@ -204,27 +207,58 @@ class MultiTaskTextCategorizer(GrowingTasks):
                 set_cats(doc, self.named(self.tasks[name]), scores[name][row])
 
     def calibrate(
-        self, examples: Iterable[Example], *, precision: float | None = None
+        self,
+        examples: Iterable[Example],
+        *,
+        precision: float | None = None,
+        recall: float | None = None,
     ) -> list[Calibration]:
         """Find and keep a temperature for each task and a threshold for each label.
 
+        Tasks without gold keep what they have.
+
         examples (Iterable[Example]): Development documents: references with gold, predictions
-            with the scores of this component after `forget_calibration`.
+            with the scores of this component within `uncalibrated`.
         precision (Optional[float]): See `calibration.find_calibration`.
+        recall (Optional[float]): See there.
         RETURNS (list[Calibration]): What was found, a task with gold each.
         """
         examples = list(examples)
         tasks = [self.named(task) for task in self.tasks.values()]
-        found = find_calibration(tasks, examples, self.name, precision=precision)
+        found = find_calibration(tasks, examples, self.name, precision=precision, recall=recall)
         for result in found:
             self.cfg["temperatures"][result.task] = result.temperature
             self.cfg["thresholds"][result.task] = result.thresholds
         return found
 
+    def unknown_gold(self, examples: Iterable[Example]) -> Counter[str]:
+        """Count the documents by categories that are of a task here, but no label of it.
+
+        examples (Iterable[Example]): The references carry the categories.
+        RETURNS (Counter[str]): By categories as `doc.cats` has them.
+        """
+        labels = set(self.labels)
+        return Counter(
+            key
+            for example in examples
+            for key in example.reference.cats
+            if key.partition(SEPARATOR)[0] in self.tasks and SEPARATOR in key and key not in labels
+        )
+
     def forget_calibration(self) -> None:
         """Give scores at temperature 1 again, and go by the thresholds of the settings."""
         self.cfg["temperatures"] = {}
         self.cfg["thresholds"] = {}
+
+    @contextmanager
+    def uncalibrated(self) -> Iterator[None]:
+        """Give scores at temperature 1 within a `with`; what was found before is kept."""
+        kept = {key: self.cfg.get(key, {}) for key in ("temperatures", "thresholds")}
+        self.forget_calibration()
+        try:
+            yield
+        finally:
+            self.cfg.update(kept)
 
     def scoring_of(self, task: str) -> dict[str, Any]:
         """Return a task's labels, thresholds and kind, as `score_tasks` takes them."""
@@ -353,7 +387,8 @@ class MultiTaskTextCategorizer(GrowingTasks):
             class weights are given for labels that are not there.
         """
         validate_get_examples(get_examples, "MultiTaskTextCategorizer.initialize")
-        found = find_labels(get_examples(), None if labels is None else self.tasks)
+        true: set[str] = set()
+        found = find_labels(get_examples(), None if labels is None else self.tasks, true)
         known = self.label_data
         if labels is None:
             labels = {
@@ -369,6 +404,8 @@ class MultiTaskTextCategorizer(GrowingTasks):
             if name not in found:
                 seen = ", ".join(sorted(found)) or "none"
                 raise ClintlError(Errors.CL308.format(task=name, found=seen))
+            if task.exclusive and name not in true:
+                raise ClintlError(Errors.CL315.format(task=name))
             if name not in labels:
                 raise ClintlError(Errors.CL305.format(task=name, name=self.name))
             wanted = list(labels[name])
@@ -386,6 +423,7 @@ class MultiTaskTextCategorizer(GrowingTasks):
         tasks = list(self.tasks.values())
         self.cfg["class_weights"] = find_class_weights(tasks, get_examples, self.name)
         self.cfg["weighting"], self.cfg["warm_up"] = {}, {}
+        self.forget_calibration()
         for name, head in heads_of(self.model).items():
             n_labels = len(self.cfg["labels"][name])
             if has_labels(head):
@@ -393,14 +431,21 @@ class MultiTaskTextCategorizer(GrowingTasks):
             else:
                 head.get_ref("output_layer").set_dim("nO", n_labels)
         list_scores(nlp, self.tasks)
+        if nlp is not None:
+            share_macro_f(nlp, [name for name, p in nlp.pipeline if isinstance(p, type(self))])
         self.model.initialize(X=[example.predicted for example in sample])
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
-        """Score predictions, see `multitask_textcat_score`."""
+        """Score predictions, see `multitask_textcat_score`; `{name}_macro_f` is the mean of the
+        tasks of this component alone."""
         if self.scorer is None:
             return {}
         tasks = {name: self.named(task) for name, task in self.tasks.items()}
-        return self.scorer(examples, tasks=tasks, **kwargs)
+        scores = self.scorer(examples, tasks=tasks, **kwargs)
+        if MACRO_F in scores:
+            # Of several classifiers only the last one's score would be left.
+            scores[f"{self.name}_macro_f"] = scores[MACRO_F]
+        return scores
 
     def _require_labels(self) -> None:
         if not any(self.cfg["labels"].values()) or not all(self.label_data.values()):

@@ -1,13 +1,18 @@
 """The tasks of a multi-task classifier: their settings, labels and gold annotation."""
 
+import configparser
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
+from catalogue import RegistryError
+from confection import ConfigValidationError
 from spacy.tokens import Doc
 from spacy.training import Example
+from spacy.util import registry
+from thinc.api import Config
 
 from ..errors import ClintlError, Errors
 from ..models.losses import is_for_exclusive
@@ -17,7 +22,9 @@ SEPARATOR = "/"
 BALANCED = "balanced"
 EFFECTIVE_NUMBER = "effective_number"
 _CLASS_WEIGHTS = (
-    f'a table from labels to numbers of 0 or more, "{BALANCED}", "{EFFECTIVE_NUMBER}", or null'
+    f'a table from labels to numbers of 0 or more, "{BALANCED}", "{EFFECTIVE_NUMBER}", or null; '
+    "where a label holds what no key of a config can, such as ':' or '=', a list of pairs: "
+    '[["E11:9", 2.0], ["I10", 1.5]]'
 )
 
 
@@ -31,9 +38,9 @@ class Task:
     loss (Optional[Callable]): Its loss; None is cross-entropy if exclusive, else binary
         cross-entropy. See `models.losses`.
     weight (float): What its loss is multiplied by before the losses are added.
-    class_weights (Optional[Union[str, dict[str, float]]]): How much each label counts in its loss:
-        a table from labels to weights, "balanced", "effective_number", or None for all the same.
-        See `class_weights`.
+    class_weights (Optional[Union[str, dict[str, float], list]]): How much each label counts in its
+        loss: a table from labels to weights, or pairs of them, "balanced", "effective_number", or
+        None for all the same. See `class_weights`.
     class_weights_beta (float): Of "effective_number": 0 is no weighting; the closer to 1, the more
         like "balanced".
     threshold (float): The score from which a label counts as true, if not exclusive.
@@ -119,7 +126,7 @@ def read_tasks(settings: Mapping[str, Mapping[str, Any]], name: str) -> dict[str
 
 
 def _read_task(task: str, values: Mapping[str, Any]) -> Task:
-    if not isinstance(task, str) or not task.strip() or SEPARATOR in task:
+    if not isinstance(task, str) or not task.strip() or SEPARATOR in task or not _is_key(task):
         raise ClintlError(Errors.CL301.format(task=task))
     if not isinstance(values, Mapping):
         raise ClintlError(
@@ -131,6 +138,12 @@ def _read_task(task: str, values: Mapping[str, Any]) -> Task:
                 Errors.CL302.format(task=task, setting=setting, known=", ".join(SETTINGS))
             )
     result = Task(task, **values)
+    if _is_pairs(result.class_weights):
+        result.class_weights = dict(result.class_weights)
+    elif isinstance(result.class_weights, Mapping):
+        for label in result.class_weights:
+            if not _is_key(str(label)):
+                raise ClintlError(Errors.CL313.format(task=task, label=label))
     beta = result.class_weights_beta
     checks = (
         ("exclusive", isinstance(result.exclusive, bool), "true or false"),
@@ -159,6 +172,26 @@ def _read_task(task: str, values: Mapping[str, Any]) -> Task:
     return result
 
 
+def _is_key(name: str) -> bool:
+    """Say whether a name comes through a saved config, as part of sections and of keys."""
+    if name == "*":  # to a config a list of arguments
+        return False
+    data = {"tasks": {name: {"weight": 1.0}}, "weights": {name: 1.0, f"cats_{name}_n": 1.0}}
+    try:
+        # What begins with "@" is a reference.
+        registry.resolve(data)
+        return Config().from_str(Config(data).to_str(interpolate=False)) == data
+    except (ValueError, TypeError, RegistryError, ConfigValidationError, configparser.Error):
+        return False
+
+
+def _is_pairs(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(
+        isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str)
+        for pair in value
+    )
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -180,19 +213,27 @@ def labels_by_task(cats: Iterable[str]) -> dict[str, list[str]]:
 
 
 def find_labels(
-    examples: Iterable[Example], enough: Iterable[str] | None = None
+    examples: Iterable[Example],
+    enough: Iterable[str] | None = None,
+    true: set[str] | None = None,
 ) -> dict[str, set[str]]:
     """Collect the labels that gold annotation has of each task.
 
     examples (Iterable[Example]): The references carry the categories.
-    enough (Optional[Iterable[str]]): Tasks; once all were seen, no further example is read.
+    enough (Optional[Iterable[str]]): Tasks; once a label of each was true, no further example is
+        read.
+    true (Optional[set[str]]): Gets the tasks of which a label is true anywhere.
     RETURNS (dict[str, set[str]]): From a task's name to its labels.
     """
     found: dict[str, set[str]] = {}
+    true = set() if true is None else true
     for example in examples:
-        for task, labels in labels_by_task(example.reference.cats).items():
+        cats = example.reference.cats
+        for task, labels in labels_by_task(cats).items():
             found.setdefault(task, set()).update(labels)
-        if enough is not None and found.keys() >= set(enough):
+            if task not in true and any(cats[task + SEPARATOR + label] > 0 for label in labels):
+                true.add(task)
+        if enough is not None and true >= set(enough):
             break
     return found
 
@@ -231,7 +272,9 @@ def check_labels(task: Task, labels: Sequence[str], name: str) -> list[str]:
     return labels
 
 
-def gold_of(task: Task, examples: Sequence[Example], name: str) -> tuple[np.ndarray, np.ndarray]:
+def gold_of(
+    task: Task, examples: Sequence[Example], name: str, *, strict: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     """Read a task's gold annotation.
 
     A document without any category of the task is not annotated for it. If labels exclude each
@@ -242,9 +285,11 @@ def gold_of(task: Task, examples: Sequence[Example], name: str) -> tuple[np.ndar
     task (Task): The task.
     examples (Sequence[Example]): The references carry the categories.
     name (str): The component's name, for messages.
+    strict (bool): Whether a gold label that the task does not know is an error, or left out.
     RETURNS (tuple[ndarray, ndarray]): Truths, 0 to 1, and mask, 1 where known; both float32,
         shape (documents, labels).
-    RAISES (ClintlError): For a gold label the task does not know, or two that exclude each other.
+    RAISES (ClintlError): For a gold label the task does not know, two that exclude each other, or
+        a value that is not from 0 to 1.
     """
     truths = np.zeros((len(examples), len(task.labels)), dtype="float32")
     mask = np.zeros_like(truths)
@@ -253,7 +298,12 @@ def gold_of(task: Task, examples: Sequence[Example], name: str) -> tuple[np.ndar
     for row, example in enumerate(examples):
         for key, value in example.reference.cats.items():
             if key.startswith(prefix) and key[len(prefix) :] not in task.waiting:
+                if key not in columns and not strict:
+                    continue
                 column = _column(task, columns, key, name)
+                if not 0 <= value <= 1:
+                    where = example.reference.user_data.get("id") or f"number {row + 1}"
+                    raise ClintlError(Errors.CL314.format(where=where, value=value, label=key))
                 truths[row, column] = value
                 mask[row, column] = 1.0
     if task.exclusive:

@@ -1,8 +1,10 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
 import spacy
+from spacy.tokens import DocBin
 from spacy.training import Example
 from typer.testing import CliRunner
 
@@ -102,6 +104,64 @@ def test_a_wanted_precision_raises_thresholds(trained, tmp_path):
     assert any(p.get(label, 0.5) != f[label] for label in WORDS)
 
 
+def test_a_task_without_gold_keeps_its_calibration(trained, tmp_path):
+    for task in ("one", "many"):
+        nlp = spacy.blank("en")
+        with docbin_writer(tmp_path / f"{task}.spacy") as add:
+            for doc in DocBin().from_disk(trained / "dev.spacy").get_docs(nlp.vocab):
+                doc.cats = {k: v for k, v in doc.cats.items() if k.startswith(task)}
+                doc.cats[f"{task}/new"] = 0.0
+                add(doc)
+    code, output = clintl(trained / "pipeline", tmp_path / "one.spacy", "--output", tmp_path / "p")
+    assert code == 0, output
+    assert "does not know; they are left out: one/new (210)." in output
+    first = json.loads((tmp_path / "p" / "multitask_textcat" / "cfg").read_text())
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "p")
+    code, output = clintl(link, tmp_path / "many.spacy", "--recall", "0.9")
+    assert code == 0, output
+    assert link.is_symlink()
+    second = json.loads((tmp_path / "p" / "multitask_textcat" / "cfg").read_text())
+    assert second["temperatures"]["one"] == first["temperatures"]["one"]
+    assert set(second["temperatures"]) == {"one", "many"}
+    nlp = spacy.load(tmp_path / "p")
+    examples = [
+        Example(nlp(doc.text), doc)
+        for doc in DocBin().from_disk(tmp_path / "many.spacy").get_docs(nlp.vocab)
+    ]
+    for label in WORDS:
+        truth = [eg.reference.cats[f"many/{label}"] > 0 for eg in examples]
+        threshold = second["thresholds"]["many"][label]
+        found = [eg.predicted.cats[f"many/{label}"] >= threshold for eg in examples]
+        assert sum(f and t for f, t in zip(found, truth)) >= 0.9 * sum(truth)
+    # Training anew forgets it.
+    pipe = nlp.get_pipe("multitask_textcat")
+    docs = list(DocBin().from_disk(trained / "dev.spacy").get_docs(nlp.vocab))
+    nlp.initialize(lambda: [Example(nlp.make_doc(doc.text), doc) for doc in docs])
+    assert not pipe.cfg["temperatures"]
+    assert not pipe.cfg["thresholds"]
+
+
+def test_the_folder_one_stands_in(trained, tmp_path, monkeypatch):
+    shutil.copytree(trained / "pipeline", tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    code, output = clintl(".", trained / "dev.spacy")
+    assert code == 0, output
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
+    assert spacy.load(tmp_path / "here").get_pipe("multitask_textcat").cfg["temperatures"]
+
+
+def test_gold_that_settles_nothing_calibrates_nothing(trained, tmp_path):
+    nlp = spacy.blank("en")
+    with docbin_writer(tmp_path / "soft.spacy") as add:
+        doc = nlp.make_doc("fever")
+        doc.cats = {"one/x": 0.4, "one/y": 0.3, "one/z": 0.3}
+        add(doc)
+    code, output = clintl(trained / "pipeline", tmp_path / "soft.spacy")
+    assert code == 1
+    assert "No document in" in output
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -109,6 +169,8 @@ def test_a_wanted_precision_raises_thresholds(trained, tmp_path):
         (["{0}/pipeline", "{0}/none.spacy"], "does not exist"),
         (["{0}/none", "{0}/dev.spacy"], "cannot be loaded"),
         (["{0}/pipeline", "{0}/dev.spacy", "--precision", "2"], "--precision is 2"),
+        (["{0}/pipeline", "{0}/dev.spacy", "--recall", "0"], "--recall is 0"),
+        (["{0}/pipeline", "{0}/dev.spacy", "--recall", ".9", "--precision", ".9"], "one of them"),
         (["{1}/blank", "{0}/dev.spacy"], "no component that can be calibrated"),
     ],
 )

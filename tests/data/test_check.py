@@ -52,6 +52,22 @@ def test_a_clean_corpus_gives_no_finding(tmp_path):
     assert check_corpus({"train": train, "dev": dev}) == []
 
 
+def test_entities_with_whitespace_at_an_edge(tmp_path):
+    padded, group = NLP.make_doc("high fever  today"), NLP.make_doc("high fever  today")
+    assert padded[2].is_space
+    padded.ents = [Span(padded, 1, 3, "SIGN")]
+    group.ents = [Span(group, 1, 2, "SIGN")]
+    group.spans["signs"] = [Span(group, 2, 4, "SIGN")]
+    good = NLP.make_doc("no  cough")
+    good.ents = [Span(good, 2, 3, "SIGN")]
+    train = save(tmp_path / "train.spacy", padded, good, group)
+    findings = found(check_corpus({"train": train}))
+    assert findings["error", "entity with whitespace at an edge", "train"] == (
+        2,
+        ["train-0", "train-2"],
+    )
+
+
 def test_equal_and_near_texts_are_found_between_and_within_parts(tmp_path):
     cats = {"t/a": 1.0}
     near = LONG.replace("three days", "four days")

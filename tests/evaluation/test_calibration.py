@@ -68,6 +68,14 @@ def test_calibration_error_is_that_of_the_definition():
     )
 
 
+def test_a_handful_of_documents_does_not_make_scores_extreme():
+    # All right, and all but undecided: the likeliest temperature would be the lowest there is.
+    scores = numpy.array([[0.6, 0.4]] * 5)
+    gold = numpy.array([[1.0, 0.0]] * 5)
+    temperature = fit_temperature(scores, gold, True)
+    assert 0.7 < at_temperature(scores, temperature, True)[0, 0] < 0.95
+
+
 def test_scores_of_0_and_1_stay_finite():
     scores = numpy.array([[1.0, 0.0], [0.0, 1.0]])
     gold = numpy.array([[0.0, 1.0], [0.0, 1.0]])
@@ -76,13 +84,16 @@ def test_scores_of_0_and_1_stay_finite():
         assert numpy.isfinite(at_temperature(scores, temperature, exclusive)).all()
 
 
-def test_the_best_threshold_for_f1_and_for_a_wanted_precision():
+def test_the_best_threshold_for_f1_and_for_a_wanted_precision_or_recall():
     scores = numpy.array([0.1, 0.2, 0.3, 0.4, 0.6, 0.8])
     truth = numpy.array([0, 0, 1, 0, 1, 1])
     # From 0.3 on: precision 3/4, recall 1.
     assert best_threshold(scores, truth) == pytest.approx(0.25)
     assert best_threshold(scores, truth, precision=0.9) == pytest.approx(0.5)
     assert best_threshold(scores, truth, precision=0.75) == pytest.approx(0.25)
+    assert best_threshold(scores, truth, recall=0.6) == pytest.approx(0.5)
+    assert best_threshold(scores, truth, recall=0.7) == pytest.approx(0.25)
+    assert best_threshold(scores, truth, recall=1.0) == pytest.approx(0.25)
 
 
 def test_no_threshold_where_none_can_be_found():

@@ -3,6 +3,15 @@ from spacy_clintl.evaluation.report import percent, tables
 PRF = {"p": 1.0, "r": 0.5, "f": 2 / 3}
 
 
+def test_a_group_of_spans_has_a_table():
+    scores = {"spans_my_per_type_f": 0.0, "spans_drugs_per_type": {"DRUG": PRF}}
+    assert tables(scores) == []
+    (group,) = tables(scores | {f"spans_drugs_{x}": 0.5 for x in "prf"})
+    assert group.title == "Entities of doc.spans['drugs']"
+    assert group.rows[0] == ("DRUG", "100.00", "50.00", "66.67")
+    assert group.rows[1] == ("all", "50.00", "50.00", "50.00")
+
+
 def test_one_table_a_task_and_one_for_entities():
     scores = {
         "token_acc": 1.0,

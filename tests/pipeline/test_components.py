@@ -101,6 +101,13 @@ def test_gold_tags():
         ({"d": {"class_weights": "balanced", "class_weights_beta": 1.0}}, "class_weights_beta"),
         ({"d": {}, "nowhere": {}}, "nowhere"),
         ({"f": {"exclusive": True}}, "'f' needs at least 2"),
+        *(
+            ({name: {}}, "cannot be the name of a task")
+            for name in ("icd:9", "icd=9", "t.x", "*", "#x", " x", "a\nb")
+        ),
+        ({"d": {"class_weights": {"flu:1": 2.0}}}, r'\[\["flu:1", 2.0\]\]'),
+        ({"d": {"class_weights": [["flu", -2.0]]}}, "class_weights"),
+        ({"d": {"class_weights": [["flu"]]}}, "class_weights"),
     ],
 )
 def test_impossible_tasks(tasks, match):
@@ -120,6 +127,46 @@ def test_impossible_tasks(tasks, match):
 def test_impossible_labels(labels, match):
     with pytest.raises(ClintlError, match=match):
         textcat(labels=labels)
+
+
+def test_labels_that_no_key_of_a_config_can_hold(tmp_path):
+    rows = [("fever", {"d/E11:9": 1.0, "d/a=b": 0.0}), ("pain", {"d/E11:9": 0.0, "d/a=b": 1.0})]
+    nlp = textcat({"d": {"class_weights": [["E11:9", 2.0], ["a=b", 0.5]]}}, rows)
+    nlp.to_disk(tmp_path)
+    pipe = spacy.load(tmp_path).get_pipe("multitask_textcat")
+    assert pipe.cfg["class_weights"] == {"d": {"E11:9": 2.0, "a=b": 0.5}}
+    assert pipe.tasks["d"].class_weights == {"E11:9": 2.0, "a=b": 0.5}
+
+
+@pytest.mark.parametrize("value", [-1.0, 2.0, float("nan")])
+def test_gold_beyond_0_and_1_is_named(value):
+    rows = [*CATS, ("x y", {"f/fever": value})]
+    nlp = textcat()
+    (*_, example) = cat_examples(nlp, rows)
+    example.reference.user_data["id"] = "note-7"
+    with pytest.raises(ClintlError, match=r"note-7\) has .* 'f/fever'"):
+        nlp.update([example])
+
+
+def test_an_exclusive_task_without_a_true_label():
+    rows = [*CATS[1:], ("fever", {"z/a": 0.0, "z/b": 0.0})]
+    with pytest.raises(ClintlError, match="true category of task 'z'"):
+        textcat({"z": {"exclusive": True}}, rows)
+
+
+def test_two_classifiers_both_choose_the_best_model():
+    nlp = spacy.blank("en")
+    for task in TASKS:
+        tasks = {task: TASKS[task]}
+        nlp.add_pipe("multitask_textcat", name=f"of_{task}", config={"tasks": tasks})
+    examples = list(cat_examples(nlp))
+    nlp.initialize(lambda: examples)
+    weights = nlp.config["training"]["score_weights"]
+    assert weights["of_d_macro_f"] == weights["of_f_macro_f"] == 0.5
+    assert weights["multitask_macro_f"] is None
+    scores = nlp.evaluate(examples)
+    assert scores["of_d_macro_f"] == scores["cats_d_macro_f"]
+    assert scores["of_f_macro_f"] == scores["cats_f_macro_f"]
 
 
 def test_clashing_gold():

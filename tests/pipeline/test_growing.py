@@ -131,7 +131,9 @@ def test_calibration_survives():
     scores = nlp.evaluate([Example(nlp.make_doc(eg.text), eg.reference) for eg in gold])
     assert scores["cats_f_f_per_type"]["cough"]["f"] == 0.0
     assert scores["cats_d_n"] == 3
-    pipe.calibrate([Example(nlp(eg.text), eg.reference) for eg in gold])
+    with pipe.uncalibrated():
+        predicted = [Example(nlp(eg.text), eg.reference) for eg in gold]
+    pipe.calibrate(predicted)
     assert pipe.cfg["temperatures"] == pytest.approx(found[0], abs=1e-5)
     assert pipe.cfg["thresholds"] == found[1]
     pipe.cfg["temperatures"] = dict(found[0])

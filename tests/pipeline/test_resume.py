@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import spacy
 from spacy.cli.train import train as spacy_train
-from spacy.tokens import DocBin
+from spacy.tokens import DocBin, Span
+from spacy.training import Example
 from spacy.training.initialize import init_nlp
 from spacy.util import load_config
 from thinc.api import SGD, Config, fix_random_seed
@@ -201,6 +202,51 @@ def test_command_grows(trained, tmp_path):
     again = init_nlp(saved)
     assert set(again.get_pipe("multitask_textcat").label_data) == set(pipe.label_data)
     assert again("fever").cats.keys() == nlp("fever").cats.keys()
+
+
+def test_command_grows_as_one_of_several_callbacks(trained, tmp_path):
+    moved = GROW.replace("[initialize.after_init", "[initialize.after_init.*.grow")
+    head = '[initialize]\n[initialize.after_init]\n@callbacks = "spacy_clintl.InTurn.v1"\n'
+    head += "[initialize.after_init.*]\n"
+    text = moved.replace("[initialize]\n", head, 1)
+    config, overrides = write_config(tmp_path, trained, [*NOTES, *MORE], ADAM + text)
+    grown = init_nlp(load_config(config, overrides, interpolate=False))
+    tasks = grown.config["components"]["multitask_textcat"]["tasks"]
+    assert tasks["triage"]["head"]["pooling"] == "max"
+    assert grown.get_pipe("multitask_textcat").label_data["triage"] == ["home", "ward"]
+
+
+def test_a_tagger_of_a_group_grows_by_the_labels_of_that_group(tmp_path):
+    nlp = spacy.blank("en")
+    tagger = nlp.add_pipe("iob_ner", name="drugs", config={"spans_key": "drugs"})
+    doc = nlp.make_doc("take 100 mg aspirin")
+    doc.spans["drugs"] = [Span(doc, 3, 4, "DRUG")]
+    nlp.initialize(lambda: [Example(nlp.make_doc(doc.text), doc)])
+    nlp.to_disk(tmp_path / "pipeline")
+    doc.spans["drugs"] = [Span(doc, 3, 4, "DRUG"), Span(doc, 1, 3, "DOSE")]
+    doc.ents = [Span(doc, 3, 4, "FINDING")]
+    DocBin(docs=[doc]).to_disk(tmp_path / "notes.spacy")
+    text = RESUME.replace('"transformer","multitask_textcat","iob_ner"', '"drugs"')
+    for name in ("transformer", "multitask_textcat"):
+        text = text.replace(f"[components.{name}]\nsource = ${{paths.trained}}\n", "")
+    text = text.replace("components.iob_ner", "components.drugs")
+    text += """
+[initialize]
+
+[initialize.after_init]
+@callbacks = "spacy_clintl.Grow.v1"
+
+[initialize.after_init.components]
+
+[initialize.after_init.components.drugs]
+"""
+    paths = {"paths.trained": str(tmp_path / "pipeline")}
+    config = Config().from_str(
+        text, interpolate=False, overrides=paths | {"paths.train": [str(tmp_path / "notes.spacy")]}
+    )
+    grown = init_nlp(config)
+    assert tagger.labels == ("DRUG",)
+    assert grown.get_pipe("drugs").labels == ("DRUG", "DOSE")
 
 
 @pytest.mark.parametrize(

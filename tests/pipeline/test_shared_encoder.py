@@ -1,5 +1,6 @@
 """One encoder, two classifiers and a tagger: trained, saved, copied, moved."""
 
+import multiprocessing
 import shutil
 
 import numpy as np
@@ -147,6 +148,16 @@ def test_saved_pipeline_needs_no_base(trained, base, tmp_path):
 
 def test_several_processes(trained):
     nlp = spacy.load(trained)
+    assert_same(predictions(nlp), predictions(nlp, n_process=2, batch_size=2))
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_several_processes_that_are_spawned(trained, monkeypatch, replaced):
+    # As macOS and Windows do it: what a process needs is pickled.
+    monkeypatch.setattr("spacy.language.mp", multiprocessing.get_context("spawn"))
+    nlp = spacy.load(trained)
+    if replaced:
+        nlp.replace_listeners("transformer", "iob_ner", ["model.tok2vec"])
     assert_same(predictions(nlp), predictions(nlp, n_process=2, batch_size=2))
 
 

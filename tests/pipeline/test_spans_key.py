@@ -8,6 +8,7 @@ from spacy.util import load_model_from_path
 from thinc.api import Adam, fix_random_seed
 
 from spacy_clintl.errors import ClintlError
+from spacy_clintl.models.iob import gold_tags
 from tests.pipeline.test_iob_ner import TOK2VEC, same, weights_of
 
 # The same words are entities under one schema and none, or another one, under the other.
@@ -37,6 +38,32 @@ def build():
 
 def found(doc, key):
     return [(span.start, span.end, span.label_) for span in doc.spans[key]]
+
+
+def test_scores_choose_the_best_model_and_are_in_the_meta():
+    weights = build().config["training"]["score_weights"]
+    # Nothing sets doc.ents: its weight goes to the taggers of groups.
+    assert weights["spans_drugs_f"] == weights["spans_signs_f"] == 0.5
+    assert not weights["ents_f"]
+    assert "spans_drugs_per_type" in weights
+    nlp = spacy.blank("en")
+    nlp.add_pipe("entity_ruler")
+    nlp.add_pipe("iob_ner", name="drugs", config={"spans_key": "drugs"})
+    nlp.initialize(lambda: list(examples_for(nlp)))
+    weights = nlp.config["training"]["score_weights"]
+    assert weights["ents_f"] == 1.0
+    assert weights["spans_drugs_f"] is None
+
+
+def test_a_span_without_tokens_is_no_entity():
+    nlp = spacy.blank("en")
+    doc = nlp.make_doc("take aspirin daily")
+    doc.spans["drugs"] = [Span(doc, 1, 1, "DRUG"), Span(doc, 1, 2, "DRUG")]
+    for words in (["take", "aspirin", "daily"], ["take", "asp", "irin", "daily"]):
+        spaces = [word != "asp" for word in words[:-1]] + [False]
+        example = Example(Doc(nlp.vocab, words=words, spaces=spaces), doc)
+        tags = gold_tags(example, ["DRUG"], "drugs").tolist()
+        assert tags == ([0, 1, 0] if len(words) == 3 else [0, 1, 2, 0])
 
 
 def test_two_schemata(tmp_path):

@@ -86,9 +86,10 @@ def test_documents_at_fault_are_named_apart():
     match = r"n1, n2, n3\. Not a number for: n2\."
     with np.errstate(invalid="ignore"), pytest.raises(ClintlError, match=match):
         pipe.get_loss(list(examples_of(nlp)), scores)
-    # A value in the gold that is none.
+    # A document without id.
     scores["d"][1] = 0.0
-    rows = [*ROWS[:2], (None, "x", {"f/fever": float("nan")})]
+    scores["f"][2] = np.nan
+    rows = [*ROWS[:2], (None, "x", {"f/fever": 1.0})]
     with pytest.raises(ClintlError, match=r"task 'f'.*Not a number for: number 3 of the batch"):
         pipe.get_loss(list(examples_of(nlp, rows)), scores)
 
