@@ -160,11 +160,13 @@ def _prepare(
     work = open_work_folder(
         out, base, files, settings, processes=processes.count, resume=resume, tell=tell
     )
+    growth = None
     with _nothing_kept(work):
         corpus = choose_documents(texts, work, settings, tell)
-    growth = None
-    if settings.add_words:
-        tokenizer, growth = grow_vocabulary(tokenizer, corpus, work, settings, base=base, tell=tell)
+        if settings.add_words:
+            tokenizer, growth = grow_vocabulary(
+                tokenizer, corpus, work, settings, base=base, tell=tell
+            )
     counts, train, held = _pieces(corpus, tokenizer, work, settings, tell, growth)
     corpora = describe_corpora(texts, work)
     return _Prepared(work, tokenizer, growth, corpus, counts, train, held, corpora)

@@ -14,7 +14,7 @@ What comes out is a fast tokenizer of the same class. Ids that were there stay a
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,22 @@ class _ModelGrowth(WordPieceGrowth):
         """Add entries to the model of a tokenizer file."""
         raise NotImplementedError
 
+    def fill(self, held: Iterable[int], known: Container[str]) -> Iterator[tuple[str, int]]:
+        """Name what stands beside the model's vocabulary, so that it can go into it.
+
+        A tokenizer that is read from its file gives tokens which the model does not hold the next
+        free numbers. With new entries in front these would be others than before.
+
+        held (Iterable[int]): The numbers that the model holds.
+        known (Container[str]): The names that it holds.
+        YIELDS (tuple): Name and number of each other one below the first new one.
+        """
+        for number in sorted(set(range(self.first)) - set(held)):
+            name = self.backend.id_to_token(number) or f"<unused{number}>"
+            while name in known:
+                name = f"<{name}>"
+            yield name, number
+
 
 class ByteBPEGrowth(_ModelGrowth):
     """For byte-level BPE. An entry is a pre-token in byte letters: `Ġfever` behind a blank."""
@@ -106,7 +122,9 @@ class ByteBPEGrowth(_ModelGrowth):
         return [part for part, _ in self.backend.pre_tokenizer.pre_tokenize_str(text)]
 
     def change(self, model: dict[str, Any], entries: Sequence[str]) -> None:
-        model["vocab"] |= {entry: self.first + i for i, entry in enumerate(entries)}
+        vocabulary = model["vocab"]
+        vocabulary |= dict(self.fill(vocabulary.values(), vocabulary))
+        vocabulary |= {entry: self.first + i for i, entry in enumerate(entries)}
         # As Llama 3 does: a pre-token that is in the vocabulary is taken as it is.
         model["ignore_merges"] = True
 
@@ -139,9 +157,8 @@ class UnigramGrowth(_ModelGrowth):
         vocabulary = model["vocab"]
         scores = [score for _, score in vocabulary]
         # Ids are places in this list: tokens added later, such as a mask, need theirs in it.
-        for number in range(len(vocabulary), self.first):
-            held = self.backend.id_to_token(number) or f"<unused{number}>"
-            vocabulary.append([held, 0.0])
+        known = {name for name, _ in vocabulary}
+        vocabulary += [[name, 0.0] for name, _ in self.fill(range(len(scores)), known)]
         for entry in entries:
             score = sum(scores[piece] for piece in self.pieces(entry))
             vocabulary.append([entry, score + MARGIN])

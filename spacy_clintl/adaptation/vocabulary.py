@@ -21,6 +21,7 @@ import numpy as np
 import regex
 from transformers import AutoTokenizer
 
+from ..errors import ClintlError, Errors
 from ..util import quiet_transformers, whole_folder
 from .blocks import choose_held_out, portions
 from .corpus import Corpus
@@ -99,7 +100,7 @@ def grow_vocabulary(
     base (str | Path): Names the base in messages.
     tell (Callable): Takes a line with the number of words.
     RETURNS (tuple): The grown tokenizer as it is read from its folder, and what was added.
-    RAISES (ClintlError): The kind of tokenizer cannot grow.
+    RAISES (ClintlError): The kind of tokenizer cannot grow, or does not keep its numbers.
     """
     way = growth_of(tokenizer, base)
     folder = work / "tokenizer"
@@ -127,11 +128,9 @@ def grow_vocabulary(
             grown.save_pretrained(temporary)
             text_of = json.dumps(asdict(growth), ensure_ascii=False)
             (temporary / "growth.json").write_text(text_of, encoding="utf-8")
+            _check_numbers(tokenizer, _read(temporary), growth, base)
     growth = Growth(**json.loads((folder / "growth.json").read_text(encoding="utf-8")))
-    with quiet_transformers():
-        grown = AutoTokenizer.from_pretrained(
-            str(folder), local_files_only=True, trust_remote_code=False
-        )
+    grown = _read(folder)
     if growth.entries:
         tell(f"{len(growth.entries):,} words are added to the vocabulary.")
     else:
@@ -140,6 +139,23 @@ def grow_vocabulary(
             "documents. --min-count sets another number."
         )
     return grown, growth
+
+
+def _read(folder: Path) -> Any:
+    with quiet_transformers():
+        return AutoTokenizer.from_pretrained(
+            str(folder), local_files_only=True, trust_remote_code=False
+        )
+
+
+def _check_numbers(tokenizer: Any, grown: Any, growth: Growth, base: str | Path) -> None:
+    """Hold a grown tokenizer, saved and read again, to the numbers that the model has rows for."""
+    expected = {**tokenizer.get_vocab(), **dict(zip(growth.entries, growth.ids))}
+    found = grown.get_vocab()
+    moved = sum(found.get(piece) != number for piece, number in expected.items())
+    if moved or len(set(growth.ids) - set(tokenizer.get_vocab().values())) < len(growth.ids):
+        reason = f"saved and read again, {moved:,} of its pieces would have other numbers"
+        raise ClintlError(Errors.CL440.format(path=base, reason=reason))
 
 
 class WordCounts:

@@ -6,7 +6,7 @@ import pytest
 import spacy
 import torch
 from safetensors.torch import load_file
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
 from transformers import (
     AutoConfig,
     AutoModelForMaskedLM,
@@ -108,9 +108,10 @@ def test_text_in_between_and_special_pieces_stay(tmp_path, base, kind):
     assert before(masked)["input_ids"] == after(masked)["input_ids"]
 
 
-def test_ids_beyond_the_model_vocabulary_are_not_taken(tmp_path):
+@pytest.mark.parametrize("kind", ["deberta", "modernbert", "roberta"])
+def test_ids_beyond_the_model_vocabulary_are_not_taken(tmp_path, kind):
     # As in DeBERTa-v3, whose mask stands behind the vocabulary of its model.
-    folder = BUILDERS["deberta"](tmp_path / "base")
+    folder = BUILDERS[kind](tmp_path / "base")
     tokenizer = tokenizer_of(folder)
     tokenizer.add_tokens(["[EXTRA]"], special_tokens=True)
     tokenizer.save_pretrained(folder)
@@ -119,6 +120,64 @@ def test_ids_beyond_the_model_vocabulary_are_not_taken(tmp_path):
     assert after.convert_tokens_to_ids("[EXTRA]") == number
     assert min(after.convert_tokens_to_ids(entries)) == number + 1
     assert after("a [EXTRA] pneumonitis")["input_ids"][1:-1].count(number) == 1
+
+
+def modernbert_as_published(folder):
+    """Specials are added tokens behind the BPE vocabulary, as are runs of blanks; with a hole."""
+    BUILDERS["modernbert"](folder)
+    state = json.loads((folder / "tokenizer.json").read_text())
+    vocabulary, special = state["model"]["vocab"], ["[CLS]", "[SEP]", "[PAD]", "[UNK]"]
+    for token in (*special, "[MASK]"):
+        del vocabulary[token]
+    # Numbers from 0 on without a gap, as BPE trainers give them.
+    state["model"]["vocab"] = {piece: i for i, piece in enumerate(vocabulary)}
+    state["added_tokens"], state["post_processor"] = [], None
+    backend = Tokenizer.from_str(json.dumps(state))
+    backend.add_tokens([AddedToken(" " * n, normalized=True) for n in (4, 3, 2)])
+    backend.add_special_tokens([*special, AddedToken("[MASK]", lstrip=True), "<unused999>"])
+    backend.post_processor = processors.TemplateProcessing(
+        single=["[CLS]", "$A", "[SEP]"],
+        special_tokens=[(t, backend.token_to_id(t)) for t in ("[CLS]", "[SEP]")],
+    )
+    named = {f"{t.strip('[]').lower()}_token": t for t in (*special, "[MASK]")}
+    fast = PreTrainedTokenizerFast(tokenizer_object=backend, model_max_length=128, **named)
+    config = AutoConfig.from_pretrained(folder)
+    config.update({"vocab_size": len(fast) + 20, "pad_token_id": fast.pad_token_id})
+    AutoModelForMaskedLM.from_config(config).save_pretrained(folder)
+    fast.save_pretrained(folder)
+    return folder
+
+
+def test_added_tokens_of_byte_level_bpe_keep_their_ids(tmp_path, text):
+    base = modernbert_as_published(tmp_path / "base")
+    report, _ = run(base, tmp_path / "out", text, max_steps=2)
+    before, after = tokenizer_of(base), tokenizer_of(tmp_path / "out")
+    old, new = before.get_vocab(), after.get_vocab()
+    assert {**new, **old} == new
+    assert sorted(set(new.values()) - set(old.values())) == [len(old) + i for i in range(3)]
+    assert len(new) == len(old) + report["vocabulary"]["n_added"] == len(old) + 3
+    assert after.all_special_ids == before.all_special_ids
+    for odd in ("a    b  c", "no [MASK] here", "([MASK])[SEP]", "fever <unused999>\n\t x"):
+        assert after(odd)["input_ids"] == before(odd)["input_ids"]
+
+
+@pytest.mark.parametrize("kind", ["roberta", "xlmr"])
+def test_holes_are_filled_without_taking_a_name(tmp_path, kind):
+    folder = BUILDERS[kind](tmp_path / "base")
+    before = tokenizer_of(folder)
+    hole = len(before) + 2
+    before.add_tokens([f"<unused{hole}>", "[A]", "[B]", "[C]"])
+    way = growth_of(before, folder)
+    found = dict(way.fill([i for i in range(way.first) if i != hole], {"[B]", "<[B]>"}))
+    assert found == {"<<[B]>>": hole}
+
+
+def test_tokenizer_whose_numbers_would_move_is_refused(tmp_path, text, monkeypatch):
+    base = modernbert_as_published(tmp_path / "base")
+    monkeypatch.setattr("spacy_clintl.adaptation.growth._ModelGrowth.fill", lambda *a: ())
+    with pytest.raises(ClintlError, match=r"CL440.*base.*other numbers.*--add-words"):
+        run(base, tmp_path / "out", text)
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_counting_takes_words_and_no_identifiers(tmp_path):
