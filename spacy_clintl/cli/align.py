@@ -62,6 +62,7 @@ def align_cli(
 
     from ..translation.align import align_corpus
     from ..translation.alignment import make_alignment_v1
+    from ..translation.plans import LOST, PARTLY
     from ..util import write_json
 
     if out.suffix != ".spacy":
@@ -90,8 +91,9 @@ def align_cli(
         write_json(report, figures.to_dict())
     header, *rows = figures.rows()
     msg.table(rows, header=header, divider=True, aligns=("l", *("r" for _ in header[1:])))
-    if masked := sum(figures.masked.values()):
-        msg.warn(f"{masked:,} sentences lost an entity; their other tokens are not annotated")
+    for reason, what in ((LOST, "lost an entity"), (PARTLY, f"are {PARTLY}")):
+        if masked := figures.masked[reason]:
+            msg.warn(f"{masked:,} sentences {what}; their other tokens are not annotated")
     saved = figures.to_dict()["annotation_saved"]
     msg.good(
         f"{figures.written:,} documents in {out}: {figures.segments:,} sentence pairs, "

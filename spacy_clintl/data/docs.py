@@ -1,8 +1,10 @@
 """From a Record to a Doc, by a stated policy and with everything counted, and back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc, SpanGroup
 from spacy.tokens import Span as DocSpan
@@ -58,9 +60,10 @@ def to_doc(
     """Make a Doc of a record.
 
     Entities are set where the record is annotated for them and stay missing (no ENT_IOB) where it
-    is not. The record's id and meta lie in `doc.user_data["id"]` and `doc.user_data["meta"]`; the
-    entities as the source gave them lie in `doc.user_data["spans"]` where `doc.ents` cannot hold
-    all of them, or not all that is said of them.
+    is not, which may be some of its tokens. The record's id and meta lie in `doc.user_data["id"]`
+    and `doc.user_data["meta"]`; the entities as the source gave them lie in
+    `doc.user_data["spans"]` where `doc.ents` cannot hold all of them, or not all that is said of
+    them.
 
     record (Record): The annotated text.
     nlp (Language): Gives the vocabulary, and the tokenizer for records without tokens.
@@ -80,7 +83,7 @@ def to_doc(
         doc = Doc(nlp.vocab, words=record.tokens, spaces=record.spaces, sent_starts=starts)
     if record.spans is not None:
         ents = _entities(doc, record, counts, policy)
-        doc.set_ents(ents, default="outside")
+        doc.set_ents(ents, missing=_unknown(doc, ents, record.missing), default="outside")
         if policy.spans_key is not None:
             group = SpanGroup(doc, name=policy.spans_key, spans=list(doc.ents))
             doc.spans[policy.spans_key] = group
@@ -123,6 +126,7 @@ def to_record(doc: Doc, where: str = "") -> Record:
         text=text,
         cats=dict(doc.cats) or None,
         spans=_spans(doc),
+        missing=_missing(doc),
         tokens=tokens,
         spaces=spaces,
         sentences=sentences,
@@ -140,6 +144,32 @@ def _spans(doc: Doc) -> list[Span] | None:
     if kept.get("ents") == ents:
         return [Span.from_dict(data) for data in kept["source"]]
     return [Span(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents]
+
+
+def _missing(doc: Doc) -> list[tuple[int, int]]:
+    """List the runs of tokens that are not annotated for entities, in a Doc of which others are."""
+    if not doc.has_annotation("ENT_IOB"):
+        return []
+    runs: list[tuple[int, int]] = []
+    last = -2
+    for i in np.flatnonzero(doc.to_array("ENT_IOB") == 0).tolist():
+        token = doc[i]
+        start = runs.pop()[0] if i == last + 1 else token.idx
+        runs.append((start, token.idx + len(token)))
+        last = i
+    return runs
+
+
+def _unknown(doc: Doc, ents: list[DocSpan], missing: Sequence[tuple[int, int]]) -> list[DocSpan]:
+    """Find the tokens in spans of characters, without those of entities."""
+    found: set[int] = set()
+    for start, end in missing:
+        span = doc.char_span(start, end, alignment_mode="expand")
+        if span is not None:
+            found.update(range(span.start, span.end))
+    for ent in ents:
+        found.difference_update(range(ent.start, ent.end))
+    return [doc[i : i + 1] for i in sorted(found)]
 
 
 def _plain(value: Any) -> Any:

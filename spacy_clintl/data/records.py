@@ -84,6 +84,9 @@ class Record:
     where (str): Source file and line, for messages.
     id (str): The record's name in its source.
     repaired (int): Entity tags that the reader had to mend.
+    missing (list[tuple[int, int]]): Of a text that is annotated for entities only in part, the
+        characters of the tokens of which nobody said whether they belong to one; in order. Those
+        of `spans` are annotated, whatever stands here.
     """
 
     text: str
@@ -96,6 +99,7 @@ class Record:
     where: str = ""
     id: str = ""
     repaired: int = 0
+    missing: list[tuple[int, int]] = field(default_factory=list)
 
 
 @dataclass

@@ -18,7 +18,7 @@ from .alignment.projector import AlignmentProjector
 from .alignment.seed import guess_language
 from .alignment.tasks import Task
 from .pairing import cut_document, iter_beads, length_ratio, make_task
-from .plans import LOST, mask_tokens, told
+from .plans import LOST, PARTLY, partly_annotated, told
 from .projection import COLLIDED, DISCONTINUOUS, DROPPED, Projected
 from .protocol import CharSpan
 from .report import SECONDS_AN_ENTITY, Report
@@ -53,7 +53,8 @@ def align_corpus(
     source, target (str | None): The languages. None: told from the words, if they are among those
         of the embedded lexicon.
     mask (bool): Where an entity was dropped, the other tokens of its sentence are not annotated for
-        entities (ENT_IOB is missing), so that nothing false is learned from them.
+        entities (ENT_IOB is missing), so that nothing false is learned from them. So are those of
+        a sentence that the source annotates only in part, in any case.
     seconds_an_entity (float): For the estimate of hours saved.
     RETURNS (Report): What became of every entity.
     RAISES (ClintlError): A file cannot be read, or the documents do not match.
@@ -78,7 +79,7 @@ def align_corpus(
     left = iter(tasks)
     with docbin_writer(out) as add:
         for (one, other), found in zip(cut, beads):
-            placed = [(bead[1], next(left), next(results)) for bead in found]
+            placed = [(bead, next(left), next(results)) for bead in found]
             add(labelled(one.record, other.record, placed, nlp, mask, report))
             report.segments += len(found)
     report.documents = report.written = len(pairs)
@@ -128,7 +129,7 @@ def language_of(docs: Sequence[Doc]) -> str | None:
 def labelled(
     source: Record,
     target: Record,
-    placed: Sequence[tuple[CharSpan, Task, Sequence[Projected]]],
+    placed: Sequence[tuple[tuple[CharSpan, CharSpan], Task, Sequence[Projected]]],
     nlp: Language,
     mask: bool,
     report: Report,
@@ -136,8 +137,8 @@ def labelled(
     """Make the labelled translation of a document.
 
     source, target (Record): The document and its translation.
-    placed (Sequence[tuple[CharSpan, Task, Sequence[Projected]]]): Characters of the target, its
-        task, and what was found, of each bead.
+    placed (Sequence[tuple[tuple[CharSpan, CharSpan], Task, Sequence[Projected]]]): Characters of
+        source and target, the task, and what was found, of each bead.
     nlp (Language): The blank pipeline of the target language.
     mask (bool): See `align_corpus`.
     report (Report): Counts statuses and masked sentences.
@@ -146,12 +147,14 @@ def labelled(
     spans: list[Entity] = []
     missing: list[CharSpan] = []
     notes: list[dict] = []
-    for (start, end), task, found in placed:
+    for (origin, (start, end)), task, found in placed:
         report.count(found)
         notes += [told(one, start) for one in found]
-        if mask and any(one.status == DROPPED for one in found):
-            missing += [(start, end)] if start < end else []
-            report.masked.update(Counter([LOST]))
+        lost = mask and any(one.status == DROPPED for one in found)
+        # Without a token there is nothing to mask.
+        if start < end and (lost or partly_annotated(source, origin)):
+            missing.append((start, end))
+            report.masked.update([LOST if lost else PARTLY])
         for entity, one in zip(task.entities, found):
             place = (start + one.start, start + one.end)
             if one.status == COLLIDED:
@@ -163,17 +166,16 @@ def labelled(
     met = Counter(one.label for _, task, _ in placed for one in task.entities)
     # Of a pair's text across both sides, for instance.
     astray = Counter(one.label for one in source.spans or ()) - met
-    lost = [Projected(label, 0, 0, DROPPED, 0.0) for label in astray.elements()]
-    report.count(lost)
-    notes += [told(one, 0) for one in lost]
+    gone = [Projected(label, 0, 0, DROPPED, 0.0) for label in astray.elements()]
+    report.count(gone)
+    notes += [told(one, 0) for one in gone]
     annotated = source.spans is not None
     record = replace(
         target,
         cats=target.cats if source.cats is None else source.cats,
         spans=spans if annotated else target.spans,
+        missing=missing if annotated else target.missing,
     )
     doc = to_doc(record, nlp, ConversionCounts())
-    if annotated and missing:
-        mask_tokens(doc, missing)
     doc.user_data["translation"] = {"entities": notes}
     return doc

@@ -10,7 +10,7 @@ from ..data.docbin import count_docs, docbin_files, docbin_writer, iter_docbin
 from ..errors import ClintlError, Errors
 from .cache import Cache, translate_cached
 from .markers import MarkerProjector
-from .plans import Filters, Plan, plan_document, put_together
+from .plans import PARTLY, Filters, Plan, plan_document, put_together
 from .projection import DROPPED, Projected, Projector, mark_untranslated
 from .protocol import Cost, Segment, Translation, Translator
 from .report import SECONDS_AN_ENTITY, Report
@@ -41,7 +41,8 @@ def translate_corpus(
 
     Texts are cut into sentences and lines, never inside an entity. A segment in which an entity was
     lost, or which a filter rejects, stays in the text, but its tokens are not annotated for
-    entities (ENT_IOB is missing), so that nothing false is learned from it.
+    entities (ENT_IOB is missing), so that nothing false is learned from it. Of a segment that the
+    source annotates only in part, only the entities are annotated.
 
     path (str | Path): A .spacy file, or a folder of them.
     out (str | Path): The .spacy file to write; it appears whole, or not at all.
@@ -99,6 +100,9 @@ def translate_corpus(
                 for piece, made, ones in zip(plan.pieces, translations, found)
             ]
             report.masked.update(filter(None, masks))
+            report.masked.update(
+                PARTLY for piece, mask in zip(plan.pieces, masks) if piece.partly and not mask
+            )
             for ones in found:
                 report.count(ones)
             report.count(Projected(one.label, 0, 0, DROPPED, 0.0) for one in plan.astray)

@@ -1,7 +1,9 @@
 """A document on its way through translation: cut up, and put together again."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice, takewhile
 
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -17,6 +19,8 @@ from .segments import cut, sentence_starts
 LOST = "entity without a place"
 UNSURE = "confidence"
 RATIO = "length ratio"
+# Why only the entities of a segment are annotated.
+PARTLY = "partly annotated in the source"
 # Shorter segments vary in length too much to be judged by it.
 RATIO_FROM = 20
 
@@ -60,11 +64,13 @@ class Piece:
     span (CharSpan): Where it is in the source text.
     text (str): Its text.
     entities (list[Entity]): Its entities, offsets from its start.
+    partly (bool): Whether the source says of some of its tokens not even that they belong to none.
     """
 
     span: CharSpan
     text: str
     entities: list[Entity] = field(default_factory=list)
+    partly: bool = False
 
 
 @dataclass
@@ -92,7 +98,11 @@ def plan_document(doc: Doc) -> Plan:
     protected = [(one.start, one.end) for one in entities]
     starts = sentence_starts(doc) if len(doc) else []
     spans = cut(record.text, starts, protected)
-    plan = Plan(record, [Piece(span, record.text[slice(*span)]) for span in spans])
+    pieces = [
+        Piece(span, record.text[slice(*span)], partly=partly_annotated(record, span))
+        for span in spans
+    ]
+    plan = Plan(record, pieces)
     for entity in entities:
         piece = next(
             (
@@ -107,6 +117,19 @@ def plan_document(doc: Doc) -> Plan:
         else:
             piece.entities.append(moved(entity, -piece.span[0]))
     return plan
+
+
+def partly_annotated(record: Record, span: CharSpan) -> bool:
+    """Say whether tokens of a span, other than white space, are missing annotation for entities.
+
+    record (Record): The document, of which other parts are annotated.
+    span (CharSpan): Characters of it.
+    RETURNS (bool): Whether it is so.
+    """
+    start, end = span
+    first = bisect_right(record.missing, start, key=lambda run: run[1])
+    runs = takewhile(lambda run: run[0] < end, islice(record.missing, first, None))
+    return any(record.text[max(a, start) : min(b, end)].strip() for a, b in runs)
 
 
 def put_together(
@@ -139,7 +162,8 @@ def put_together(
         start = length + len(gap)
         length = start + len(made.text)
         last = piece.span[1]
-        if hidden:
+        if hidden or piece.partly:
+            # Where in the translation the tokens are that nobody annotated would be a guess.
             missing.append((start, length))
         for entity, one in zip(piece.entities, ones):
             notes.append(told(one, start))
@@ -161,10 +185,9 @@ def put_together(
         spans=None if plan.record.spans is None else spans,
         meta=plan.record.meta,
         id=plan.record.id,
+        missing=missing,
     )
     doc = to_doc(record, nlp, ConversionCounts())
-    if record.spans is not None and missing:
-        mask_tokens(doc, missing)
     first = translations[0] if translations else Translation("")
     doc.user_data["translation"] = {
         "backend": first.backend,
@@ -172,18 +195,6 @@ def put_together(
         "entities": notes,
     }
     return doc
-
-
-def mask_tokens(doc: Doc, missing: Sequence[CharSpan]) -> None:
-    """Say of tokens, other than those of entities, that nobody knows whether they are entities."""
-    taken = {token.i for ent in doc.ents for token in ent}
-    free: set[int] = set()
-    for start, end in missing:
-        span = doc.char_span(start, end, alignment_mode="expand")
-        if span is not None:
-            free.update(range(span.start, span.end))
-    unknown = [doc[i : i + 1] for i in sorted(free - taken)]
-    doc.set_ents(list(doc.ents), missing=unknown, default="outside")
 
 
 def told(one: Projected, offset: int) -> dict:

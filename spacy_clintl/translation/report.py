@@ -27,7 +27,7 @@ class Report:
     known (int): Segments whose translation was there already: in the cache, or met before.
     failed (Counter[str]): Segments that could not be translated, by reason.
     entities (dict[str, Counter[str]]): Entities of written documents, by label and status.
-    masked (Counter[str]): Segments of which the tokens are not annotated for entities, by reason.
+    masked (Counter[str]): Segments of which tokens are not annotated for entities, by reason.
     cost (Cost): Of what was translated now.
     seconds (float): How long it took.
     seconds_an_entity (float): Assumed for the estimate of hours saved.

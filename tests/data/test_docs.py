@@ -178,6 +178,22 @@ def test_a_doc_gives_its_record_back(nlp):
     assert to_record(nlp("plain")).spans is None
 
 
+def test_partial_annotation_survives_a_record(nlp):
+    doc = nlp("Fever and cough. Pain today")
+    doc.set_ents(
+        [doc.char_span(0, 5, label="SIGN")], missing=[doc[1:2], doc[4:]], default="outside"
+    )
+    record = to_record(through_docbin(doc, nlp.vocab))
+    assert [record.text[start:end] for start, end in record.missing] == ["and", "Pain today"]
+    again = to_doc(record, nlp, ConversionCounts())
+    assert [token.ent_iob_ for token in again] == ["B", "", "O", "O", "", ""]
+    # What an entity covers is annotated; characters are grown to tokens.
+    record = Record("no high fever", spans=[Span(3, 7, "SIGN")], missing=[(0, 1), (5, 9)])
+    doc = to_doc(record, nlp, ConversionCounts())
+    assert [token.ent_iob_ for token in doc] == ["", "B", ""]
+    assert to_record(nlp("plain")).missing == []
+
+
 def test_simple_docs_carry_no_second_copy(nlp):
     doc = to_doc(Record("No fever", spans=[Span(3, 8, "SIGN")]), nlp, ConversionCounts())
     assert not doc.user_data

@@ -1,10 +1,11 @@
 import gzip
 import json
+from dataclasses import replace
 
 import pytest
 
-from spacy_clintl.data.formats.interchange import parse_record, read_records
-from spacy_clintl.data.records import ConversionCounts, Span
+from spacy_clintl.data.formats.interchange import parse_record, read_records, write_records
+from spacy_clintl.data.records import ConversionCounts, Record, Span
 from spacy_clintl.errors import ClintlError
 
 
@@ -39,6 +40,17 @@ def test_what_is_not_given_is_none_and_what_is_empty_is_empty(tmp_path):
     assert records[3].where == f"{path}:7"
 
 
+def test_what_is_missing_is_written_and_read(tmp_path):
+    given = [
+        Record("Fever. Cough", spans=[Span(0, 5, "SIGN")], missing=[(7, 12)]),
+        Record("Fever. Cough", spans=[]),
+    ]
+    write_records(given, tmp_path / "a.jsonl")
+    records, _ = read(tmp_path / "a.jsonl")
+    assert [replace(one, where="") for one in records] == given
+    assert "missing" not in (tmp_path / "a.jsonl").read_text().splitlines()[1]
+
+
 BAD = [
     ('{"text": "secret', "invalid JSON"),
     ('["secret"]', "not a JSON object"),
@@ -60,6 +72,10 @@ BAD = [
     ('{"text": "secret", "cats": {"/a": 1}}', "task/label"),
     ('{"text": "secret", "cats": ["t/a"]}', "not an object"),
     ('{"text": "secret", "meta": 5}', "not an object"),
+    ('{"text": "secret", "spans": [], "missing": [[0, 7]]}', "'missing' does not fit"),
+    ('{"text": "secret", "spans": [], "missing": [["0", "1"]]}', "'missing' does not fit"),
+    ('{"text": "secret", "spans": [], "missing": [0, 1]}', "'missing' is not a list"),
+    ('{"text": "secret", "spans": [], "missing": 3}', "'missing' is not a list"),
 ]
 
 

@@ -295,6 +295,28 @@ def test_sentences_that_lost_an_entity_are_masked(tmp_path):
     }
 
 
+def test_what_nobody_annotated_stays_so(tmp_path):
+    doc = annotated("Patient with fever. Pain and cough.", ("fever", "SIGN"))
+    doc.set_ents(list(doc.ents), missing=[doc[4:]], default="outside")
+    target = annotated("Paciente con fiebre. Dolor y tos.", lang="es")
+    for mask in (True, False):
+        docs, report = run(tmp_path, [doc], [target], mask=mask)
+        assert [token.ent_iob_ for token in docs[0]] == ["O", "O", "B", "O", "", "", "", ""]
+        assert report.masked == {"partly annotated in the source": 1}
+    # A source without any annotation leaves that of the translation, and its gaps.
+    target.set_ents([target.char_span(13, 19, "OLD")], missing=[target[4:]], default="outside")
+    docs, _ = run(tmp_path, [annotated("Patient with fever. Pain and cough.")], [target])
+    assert [token.ent_iob_ for token in docs[0]] == ["O", "O", "B", "O", "", "", "", ""]
+
+
+def test_only_sentences_that_are_there_are_masked(tmp_path):
+    sources = [annotated("Patient with fever.", ("fever", "SIGN"))] * 2
+    targets = [annotated(text, lang="es") for text in ("El paciente.", "")]
+    _, report = run(tmp_path, sources, targets)
+    assert report.entities["SIGN"] == {"dropped": 2}
+    assert report.masked == {"entity without a place": 1}
+
+
 @pytest.mark.parametrize(
     ("source", "target", "part"),
     [

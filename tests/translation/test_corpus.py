@@ -3,7 +3,7 @@ from functools import lru_cache
 
 import pytest
 import spacy
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 
 from spacy_clintl.data.docbin import docbin_writer, read_docbin
 from spacy_clintl.data.docs import to_record
@@ -204,6 +204,53 @@ def test_nested_overlapping_and_discontinuous_entities_all_end_with_a_status(tmp
     assert docs[0].text[spans["A"].start : spans["A"].end] == "high fever"
     assert spans["A"].id == "T1"
     assert len(docs[0].ents) == 2
+
+
+def partly_annotated(text, known, *entities):
+    """A Doc of which a number of tokens are annotated, and the others are not."""
+    doc = annotated(text, *entities)
+    doc.set_ents(list(doc.ents), missing=[doc[known:]], default="outside")
+    return doc
+
+
+def test_what_nobody_annotated_stays_so(tmp_path):
+    text = "Paciente con fiebre. Dolor y tos.\n\nNiega tos y fiebre."
+    doc = partly_annotated(text, 4, ("fiebre", "X"))
+    # An entity that somebody marked stays one, whatever is not known beside it.
+    marked = [*doc.ents, Span(doc, 12, 13, "X")]
+    doc.set_ents(marked, missing=[doc[4:8], doc[9:12]], default="outside")
+    docs, report = run(tmp_path, doc, annotated("tos", ("tos", "X")))
+    assert [token.ent_iob_ for token in docs[0]] == [
+        *("O", "O", "B", "O"),
+        *("", "", "", "", "O"),
+        *("", "", "", "B", ""),
+    ]
+    assert report.masked == {"partly annotated in the source": 2}
+    # And what was masked once is not 'outside' after the next translation.
+    doc = annotated("Paciente con tos.\nNiega fiebre.", ("tos", "X"), ("fiebre", "X"))
+    docs, _ = run(tmp_path, doc, projector=Losing())
+    back = Lexicon({english: spanish for spanish, english in PHRASES.items() if english})
+    again = tmp_path / "again.spacy"
+    report = translate_corpus(
+        tmp_path / "out.spacy",
+        again,
+        LexiconTranslator({("en", "es"): back}),
+        make_provenance_v1(),
+        "en",
+        "es",
+    )
+    there = [[t.ent_iob_ for t in one] for one in (docs[0], *read_docbin(again, doc.vocab))]
+    assert there[0] == ["", "", "", "", "O", "O", "B", "O"]
+    assert there[0] == there[1]
+    assert report.masked == {"partly annotated in the source": 1}
+
+
+def test_white_space_alone_masks_nothing(tmp_path):
+    doc = annotated("Paciente  con tos.", ("tos", "X"))
+    doc.set_ents(list(doc.ents), missing=[doc[1:2]], default="outside")
+    docs, report = run(tmp_path, doc)
+    assert not report.masked
+    assert [token.ent_iob_ for token in docs[0]][-3:] == ["O", "B", "O"]
 
 
 class Losing(Projector):

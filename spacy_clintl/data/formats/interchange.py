@@ -3,7 +3,8 @@
 {"id": …, "text": …, "lang": …, "cats": {"task/label": 1.0}, "spans": [{"start", "end", "label"}],
 "meta": {…}}. Only `text` must be there; a span may also have `fragments` ([[start, end], …] of a
 discontinuous entity), `id`, `attributes` and `notes`, and a text its own `tokens`, `spaces` and
-`sentences` (the first token of each). A missing or null `cats` or `spans` says that nobody
+`sentences` (the first token of each). `missing` ([[start, end], …]) is where a text with `spans`
+is not annotated for entities. A missing or null `cats` or `spans` says that nobody
 annotated the text for it; an empty one says that nothing was found.
 """
 
@@ -79,6 +80,7 @@ def parse_record(line: str, where: str = "") -> Record:
         meta=meta,
         where=where,
         id=str(data.get("id") or ""),
+        missing=_missing(data.get("missing"), len(text)),
     )
 
 
@@ -99,6 +101,8 @@ def write_records(records: Iterable[Record], target: Path) -> None:
                     data[key] = getattr(record, key)
             if record.spans is not None:
                 data["spans"] = [span.to_dict() for span in record.spans]
+            if record.missing:
+                data["missing"] = [list(span) for span in record.missing]
             if record.meta:
                 data["meta"] = record.meta
             file.write(json.dumps(data, ensure_ascii=False) + "\n")
@@ -146,6 +150,17 @@ def _spans(data: Any, n: int) -> list[Span] | None:
     if not isinstance(data, list):
         raise ValueError("'spans' is not a list")
     return [_span(item, n) for item in data]
+
+
+def _missing(data: Any, n: int) -> list[tuple[int, int]]:
+    try:
+        found = sorted((start, end) for start, end in data or ())
+    except (TypeError, ValueError):
+        raise ValueError("'missing' is not a list of offsets") from None
+    for start, end in found:
+        if type(start) is not int or type(end) is not int or not 0 <= start < end <= n:
+            raise ValueError(f"'missing' does not fit a text of {n} characters")
+    return found
 
 
 def _span(item: Any, n: int) -> Span:
