@@ -569,7 +569,8 @@ class Errors(metaclass=ErrorsWithCodes):
     CL603 = "{path} is no dictionary of a known kind. These kinds are read: {kinds}."
     CL604 = (
         "{where}: a phrase and its translation were expected, divided by one tab in a .tsv file, "
-        'or as {{"source": …, "target": …}} in a .jsonl file.'
+        'or as {{"source": …, "target": …}} in a .jsonl file, without line breaks, other control '
+        "characters or lone surrogates."
     )
     CL605 = (
         "The cache {path} cannot be used: {reason}. Delete the file to begin anew, or name another."
