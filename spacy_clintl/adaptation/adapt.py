@@ -28,7 +28,7 @@ from ..util import move_whole_folder, quiet_transformers
 from .base import check_target, give_usual_rights, read_provenance
 from .blocks import Blocks, PieceCounts, read_pieces, special_frame, write_pieces
 from .card import CHART, describe_corpora, draw_log, write_card
-from .corpus import Corpus, choose_documents
+from .corpus import Corpus, choose_documents, tell_bad
 from .growth import growth_of
 from .masked_lm import average_with_base, load_masked_lm, start_at_frequencies
 from .new_rows import add_rows
@@ -222,8 +222,7 @@ def _pieces(
             Errors.CL400.format(paths=paths, n_empty=left_out["empty"], n_bad=left_out["bad"])
         )
     if left_out["bad"]:
-        named = "\n".join(left_out["bad_named"])
-        tell(f"{left_out['bad']} records cannot be used and are left out:\n{named}")
+        tell_bad(left_out, "cannot be used and are left out", tell)
     if settings.held_out and not len(held):
         tell("A single document: nothing is held out and no perplexity is measured.")
     length = settings.block_length

@@ -178,7 +178,7 @@ def write_pieces(
         documents=len(sizes),
         held_out_documents=int(held.sum()),
         held_out_pieces=int(sizes[held].sum()),
-        left_out={k: v for k, v in asdict(reading).items() if k != "documents"},
+        left_out=reading.left_out(),
     )
     with whole_file(folder / COUNTS_FILE) as path:
         path.write_text(json.dumps(asdict(counts)), encoding="utf-8")

@@ -241,6 +241,15 @@ def _counts(text: dict[str, Any], choice: dict[str, Any]) -> str:
     }
     left_out = [f"{choice[key]:,} {reason}" for key, reason in reasons.items() if choice[key]]
     told = f" Left out: {', '.join(left_out)}." if left_out else ""
+    if bad := text["left_out"]["bad"]:
+        told += f" Unusable records: {bad:,}."
+    if choice["evaluation_texts"]:
+        told += f" Evaluation texts that were looked for: {choice['evaluation_texts']:,}"
+        if short := choice["short_evaluation_texts"]:
+            told += f", of which {short:,} are so short that only equal documents count"
+        told += "."
+        if bad := choice["evaluation_left_out"].get("bad"):
+            told += f" {bad:,} records of the evaluation sets could not be used or looked for."
     return (
         f"Used: {text['documents']:,} documents, {text['words']:,} words, {text['pieces']:,} word "
         f"pieces; {used:,} documents to train on, {text['held_out_documents']:,} held out.{told}"

@@ -8,12 +8,13 @@ import hashlib
 import json
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ..data.duplicates import SentenceIndex, Text, TwinIndex, hash_of_words
+from ..data.duplicates import LEAST_WORDS, SentenceIndex, Text, TwinIndex, hash_of_words
 from ..data.raw import RawText, ReadCounts, read_texts
 from ..errors import ClintlError, Errors
 from ..util import whole_file
@@ -35,6 +36,8 @@ class Choice:
     duplicates (int): Those that say what an earlier one says; white space and case do not count.
     near_duplicates (int): Those that nearly say so; 0 if nobody looked.
     evaluation_texts (int): The texts of the evaluation sets.
+    short_evaluation_texts (int): Those without a sentence that is long enough to be looked for.
+    evaluation_left_out (dict): Empty and unusable records of the sets, as `ReadCounts` has them.
     """
 
     documents: int
@@ -43,6 +46,8 @@ class Choice:
     duplicates: int
     near_duplicates: int
     evaluation_texts: int
+    short_evaluation_texts: int = 0
+    evaluation_left_out: dict[str, Any] = field(default_factory=dict)
 
 
 class Corpus:
@@ -76,6 +81,8 @@ def choose_documents(
     An evaluation text counts as met by the rule of `spacy clintl corpus check`: it says the same as
     a document, or four fifths of its words stand in sentences that the adaptation text holds.
     Every document with a sentence of such a text is left out: afterwards the check finds none.
+    The check passes over texts and sentences of a few words. Here a text of any length is met by
+    a document that says the same; within a longer one a short text is not looked for.
     Near duplicates of evaluation texts are left out where near duplicates are looked for.
 
     texts (Sequence[str | Path]): Files and folders of raw text.
@@ -123,6 +130,8 @@ def _choose(texts: Sequence[str | Path], settings: AdaptSettings) -> tuple[np.nd
         duplicates=int(duplicates.sum()),
         near_duplicates=int(near.sum()),
         evaluation_texts=evaluation.size,
+        short_evaluation_texts=evaluation.short,
+        evaluation_left_out=evaluation.reading.left_out(),
     )
 
 
@@ -130,7 +139,7 @@ class _Evaluation:
     """Evaluation texts, as hashes, and which documents hold a sentence of one."""
 
     def __init__(self, paths: Sequence[str | Path], *, near: bool) -> None:
-        self.size = 0
+        self.size, self.short, self.reading = 0, 0, ReadCounts()
         self._whole: set[bytes] = set()
         self._sentences = SentenceIndex()
         self._twins = TwinIndex() if near and paths else None
@@ -139,7 +148,7 @@ class _Evaluation:
         self._met: dict[int, set[bytes]] = {}
         for path in paths:
             before = self.size
-            for text in read_texts([path]):
+            for text in read_texts([path], counts=self.reading):
                 self._add(text)
             if self.size == before:
                 raise ClintlError(Errors.CL443.format(path=path))
@@ -147,9 +156,8 @@ class _Evaluation:
     def _add(self, raw: RawText) -> None:
         self.size += 1
         text = Text(EVALUATION, raw.where, raw.text)
-        if (digest := hash_of_words(raw.text)) is not None:
-            self._whole.add(digest)
-        self._sentences.add(text)
+        self._whole.add(hash_of_words(raw.text))
+        self.short += not self._sentences.add(text)
         if self._twins is not None:
             self._twins.add(text)
 
@@ -209,12 +217,35 @@ def _near(texts: Iterable[str | Path], kept: np.ndarray) -> np.ndarray:
     return near
 
 
+def tell_bad(left_out: dict[str, Any], what: str, tell: Callable[[str], None]) -> None:
+    """Tell which records were left out, by file and line.
+
+    left_out (dict): Counts, as `ReadCounts.left_out` gives them.
+    what (str): What they are records of and what became of them.
+    tell (Callable): Takes lines.
+    """
+    named = left_out["bad_named"]
+    lines = [f"{left_out['bad']:,} records {what}:", *named]
+    if (more := left_out["bad"] - len(named)) > 0:
+        lines.append(f"and {more:,} more.")
+    tell("\n".join(lines))
+
+
 def _report(choice: Choice, settings: AdaptSettings, tell: Callable[[str], None]) -> None:
     if settings.leave_out:
         tell(
             f"{choice.left_out:,} of {choice.documents:,} documents share a text with the "
             f"{choice.evaluation_texts:,} evaluation texts and are left out."
         )
+        if choice.short_evaluation_texts:
+            tell(
+                f"{choice.short_evaluation_texts:,} of the evaluation texts have no sentence of "
+                f"{LEAST_WORDS} words or more: only documents that say the same as one of them as "
+                "a whole are found."
+            )
+        if choice.evaluation_left_out.get("bad"):
+            what = "of the evaluation sets cannot be used: their texts are not looked for"
+            tell_bad(choice.evaluation_left_out, what, tell)
     if choice.duplicates:
         tell(f"{choice.duplicates:,} documents say what an earlier one says and are left out.")
     if choice.near_duplicates:

@@ -1,5 +1,6 @@
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -116,7 +117,7 @@ def adapt_cli(
     # Several processes: torchrun and accelerate number them.
     is_main = os.environ.get("RANK", "0") == "0"
     try:
-        report = _adapt(base, out, texts, options, resume, msg.text)
+        report = _adapt(base, out, texts, options, resume, partial(_tell, msg.text))
     except ClintlError:
         if is_main:
             raise
@@ -124,6 +125,14 @@ def adapt_cli(
         raise typer.Exit(0) from None
     if is_main:
         msg.good(_summary(out, report))
+
+
+def _tell(show: Callable[[str], Any], told: str) -> None:
+    first, *named = told.splitlines()
+    show(first)
+    # Wasabi would make one paragraph of them, and break paths off their lines' numbers.
+    for line in named:
+        typer.echo(line)
 
 
 def _adapt(

@@ -15,6 +15,8 @@ SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\s*\n\s*")
 # Word 3-shingles: two texts that share four fifths of theirs differ by a word here and there.
 SHINGLE = 3
 PERMUTATIONS = 128
+# 'METHODS :' is no leak.
+LEAST_WORDS = 8
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,11 @@ class TwinIndex:
 
     threshold (float): The least Jaccard similarity of the sets of word 3-shingles that makes a
         near duplicate, above 0 and at most 1; it is estimated (Broder 1997).
-    min_words (int): Shorter texts are passed over: 'METHODS :' is no leak.
+    min_words (int): Shorter texts are passed over.
     RAISES (ClintlError): datasketch is not installed, or the threshold makes no sense.
     """
 
-    def __init__(self, threshold: float = 0.8, min_words: int = 8) -> None:
+    def __init__(self, threshold: float = 0.8, min_words: int = LEAST_WORDS) -> None:
         if not 0 < threshold <= 1:
             raise ClintlError(Errors.CL166.format(option="--threshold", value=threshold))
         try:
@@ -118,20 +120,24 @@ class SentenceIndex:
     min_words (int): Shorter sentences are passed over.
     """
 
-    def __init__(self, threshold: float = 0.8, min_words: int = 8) -> None:
+    def __init__(self, threshold: float = 0.8, min_words: int = LEAST_WORDS) -> None:
         self.threshold = threshold
         self.min_words = min_words
         self._texts: list[tuple[str, str, int]] = []
         self._holders: dict[bytes, list[tuple[int, int]]] = defaultdict(list)
         self._met: dict[bytes, str] = {}
 
-    def add(self, text: Text) -> None:
-        """Add a text to look for."""
+    def add(self, text: Text) -> int:
+        """Add a text to look for.
+
+        RETURNS (int): Words in the sentences that are long enough; a text without is never found.
+        """
         number, total = len(self._texts), 0
         for digest, n_words in set(self._sentences(text.text)):
             self._holders[digest].append((number, n_words))
             total += n_words
         self._texts.append((text.part, text.name, total))
+        return total
 
     def look_in(self, text: Text) -> set[bytes]:
         """Look for the texts that were added in another.
@@ -175,19 +181,18 @@ class SentenceIndex:
                 yield _hash(words), len(words)
 
 
-def hash_of_words(text: str, min_words: int = 8) -> bytes | None:
+def hash_of_words(text: str) -> bytes:
     """Hash what a text says: its words, without case, punctuation and white space.
 
-    text (str): The text.
-    min_words (int): Shorter texts get None, as `TwinIndex` passes them over.
-    RETURNS (Optional[bytes]): 16 bytes.
+    text (str): The text; one without words, such as '+++', counts by its other characters.
+    RETURNS (bytes): 16 bytes.
     """
     # Word by word: the list of all words of a long text would take ten times its room.
-    digest, count = hashlib.blake2b(digest_size=16), 0
+    digest, empty = hashlib.blake2b(digest_size=16), True
     for match in WORD.finditer(text.casefold()):
-        count += 1
+        empty = False
         digest.update(match[0].encode("utf-8", "surrogatepass") + b" ")
-    return digest.digest() if count >= min_words else None
+    return _hash(text.split()) if empty else digest.digest()
 
 
 def _hash(words: list[str]) -> bytes:

@@ -16,9 +16,9 @@ import json
 import os
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from ..errors import ClintlError, Errors
 
@@ -61,6 +61,10 @@ class ReadCounts:
         self.bad += 1
         if len(self.bad_named) < NAMED:
             self.bad_named.append(f"{where}: {reason}")
+
+    def left_out(self) -> dict[str, Any]:
+        """RETURNS (dict): The counts of what was not given out."""
+        return {key: value for key, value in asdict(self).items() if key != "documents"}
 
 
 def read_texts(

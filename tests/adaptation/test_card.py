@@ -62,12 +62,16 @@ def test_card_holds_no_text_and_no_path(tmp_path):
 
 def test_card_tells_what_was_left_out_and_added(tmp_path):
     (tmp_path / "evaluation.txt").write_text(f"{SECRET} {SENTENCES[3]} 3", encoding="utf-8")
-    leave_out = (str(tmp_path / "evaluation.txt"),)
+    (tmp_path / "more.evaluation.jsonl").write_text('{"text": "Fever."}\n{"note": "Cough."}\n')
+    leave_out = tuple(str(tmp_path / name) for name in ("evaluation.txt", "more.evaluation.jsonl"))
     report = adapted(tmp_path, add_words=2, min_count=2, leave_out=leave_out)
     text = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert report["corpus"]["left_out"] > 0
     assert f"{report['corpus']['left_out']} share a text with an evaluation set" in text
-    assert "| `leave_out` | evaluation.txt |" in text
+    assert "| `leave_out` | evaluation.txt, more.evaluation.jsonl |" in text
+    assert "were looked for: 2, of which 1 are so short that only equal documents count." in text
+    assert "1 records of the evaluation sets could not be used" in text
+    assert str(tmp_path) not in text
     assert f"\n## Vocabulary\n\n{report['vocabulary']['n_added']} entries were added" in text
 
 

@@ -123,6 +123,37 @@ def test_several_evaluation_sets_and_what_is_left_out_makes_no_duplicate(tmp_pat
     assert (choice.left_out, choice.duplicates) == (3, 1)
 
 
+@pytest.mark.parametrize("short", ["Chest pain, mild.", "METHODS :", "...", "発熱"])
+def test_short_evaluation_texts_are_met_by_equal_documents(tmp_path, short):
+    evaluation = write(tmp_path / "e.jsonl", [short, "No.", LONG.format("")])
+    texts = [f" {short.lower()}\n", f"{short} And more.", "Fever."]
+    kept, choice, told = choose(tmp_path, texts, [evaluation])
+    assert kept == texts[1:]
+    assert (choice.left_out, choice.evaluation_texts, choice.short_evaluation_texts) == (1, 3, 2)
+    assert "2 of the evaluation texts have no sentence of 8 words or more" in told
+    kept, _, _ = choose(tmp_path, ["...", "+++", "Fever."], [evaluation])
+    assert kept == ["...", "+++", "Fever."][short == "..." :]
+
+
+def test_text_left_out_of_itself_leaves_nothing_however_short(tmp_path):
+    texts = [f"Fever on day {i}." for i in range(9)]
+    with pytest.raises(ClintlError, match=r"CL442.*9 documents"):
+        choose(tmp_path, texts, [write(tmp_path / "e.jsonl", texts)])
+
+
+def test_unusable_records_of_evaluation_sets_are_told_and_kept(tmp_path):
+    evaluation = tmp_path / "e.jsonl"
+    evaluation.write_text('{"note": "Secret"}\n' * 23 + '{"text": "Fever."}\n{"text": " "}\n')
+    other = write(tmp_path / "f.jsonl", ["Cough."])
+    _, choice, told = choose(tmp_path, ["A", "B"], [other, evaluation])
+    assert "23 records of the evaluation sets cannot be used" in told
+    assert f"{evaluation}, line 1: no key 'text'" in told.splitlines()
+    assert told.endswith("and 3 more.")
+    assert "Secret" not in told
+    assert (choice.evaluation_left_out["bad"], choice.evaluation_left_out["empty"]) == (23, 1)
+    assert choice.evaluation_texts == 2
+
+
 def test_reading_counts_what_is_not_kept_as_well(tmp_path):
     path = tmp_path / "t.jsonl"
     path.write_text('{"text": "A"}\n{"text": "a"}\nbroken\n{"text": " "}\n')
@@ -167,6 +198,8 @@ def test_counts_are_told_written_and_part_of_the_fingerprint(tmp_path):
         "duplicates": 1,
         "near_duplicates": 0,
         "evaluation_texts": 1,
+        "short_evaluation_texts": 0,
+        "evaluation_left_out": {"empty": 0, "bad": 0, "bad_named": [], "passed_over": 0},
     }
     assert report["text"]["documents"] == 3
     assert report == json.loads((tmp_path / "out" / "adaptation.json").read_text())

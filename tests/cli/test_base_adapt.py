@@ -62,6 +62,18 @@ def test_options_reach_the_run(tmp_path, text, clintl):
     assert "perplexity" not in output
 
 
+def test_records_that_cannot_be_used_have_a_line_each(tmp_path, text):
+    make_wordpiece_bert(tmp_path / "base")
+    bad = tmp_path / f"{'a' * 90}.jsonl"
+    bad.write_text('{"note": "Fever."}\n{}\n{"text": "Cough."}\n')
+    arguments = ("adapt", tmp_path / "base", tmp_path / "out", text, bad, "--leave-out", bad)
+    result = CliRunner().invoke(app, [str(argument) for argument in (*arguments, *SMALL)])
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    for number in (1, 2):
+        assert lines.count(f"{bad}, line {number}: no key 'text'") == 2
+
+
 def test_errors_are_one_line_and_status_1(tmp_path, text, clintl):
     code, output = clintl("base", tmp_path / "nowhere", tmp_path / "out")
     assert code == 1
