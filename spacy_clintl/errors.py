@@ -558,6 +558,12 @@ class Errors(metaclass=ErrorsWithCodes):
     )
     CL533 = "{name} needs the pipeline of {start}, which has failed or is being done elsewhere."
     CL534 = "--precision and --recall cannot both be wanted: give one of them."
+    CL535 = (
+        "Variant '{variant}': the override '{key}' changes nothing, as [{section}] of {path} has no "
+        "such setting. It has: {known}."
+    )
+    CL536 = "The corpus '{corpus}' has no score '{score}', its headline 'score' in {path}: {known}."
+    CL537 = "The setting '{setting}' of the corpus '{corpus}' in {path}: {reason}"
 
     # 6xx: translation; 600 to 649: translators, projection, translated corpora
     CL600 = "{name} does not translate {pair}. It has: {known}.{hint}"
@@ -575,6 +581,7 @@ class Errors(metaclass=ErrorsWithCodes):
     CL605 = (
         "The cache {path} cannot be used: {reason}. Delete the file to begin anew, or name another."
     )
+    CL625 = "{path} is no cache but {what}; it stays as it is. Name another file."
     CL606 = (
         "The cache {path} is locked by another process for too long. Wait for it to end and give "
         "the same command again, or name another file."
@@ -679,6 +686,10 @@ class Errors(metaclass=ErrorsWithCodes):
     CL684 = (
         "'{name}' translates to '{target}', but the pipeline to wrap is for '{lang}'. Name another "
         "under 'pipeline', or set 'target'."
+    )
+    CL686 = (
+        "The pipeline in '{name}' gave nothing for the translation of a document: one of its "
+        "components failed, and its errors are passed over. Look at them ('set_error_handler')."
     )
     CL685 = (
         "{path} cannot be loaded: {reason}. It was written with the component '{name}'; save the "

@@ -74,7 +74,6 @@ def translate_cli(
 ) -> None:
     """Translate a labelled corpus: entities, categories and pairs go along."""
     import sys
-    from contextlib import nullcontext
 
     from tqdm import tqdm
     from wasabi import msg
@@ -101,7 +100,8 @@ def translate_cli(
     made = make_translator(translator, source, target, lexicon=lexicon)
     try:
         chosen = make_projector(projector, made)
-        opened = Cache(cache, hashes_only=hashes_only) if cache else nullcontext()
+        # Without a file, too, no text is translated and paid for twice.
+        opened = Cache(cache, hashes_only=hashes_only)
         if estimate:
             with opened as store:
                 n, cost = estimate_corpus(path, made, chosen, source, target, cache=store)

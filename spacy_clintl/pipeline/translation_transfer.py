@@ -265,11 +265,8 @@ class TranslationTransfer(Pipe):
         doc (Doc): The document.
         RETURNS (Doc): The same.
         """
-        handler = self.get_error_handler()
-        try:
-            self._annotate([doc])
-        except Exception as error:
-            handler(self.name, self, [doc], error)
+        for _ in self._annotated([doc]):
+            pass
         return doc
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
@@ -279,26 +276,46 @@ class TranslationTransfer(Pipe):
         batch_size (int): How many to take at once, but not more than the component's own.
         YIELDS (Doc): The same, in order.
         """
-        handler = self.get_error_handler()
         for docs in minibatch(stream, size=min(batch_size, self.settings["batch_size"])):
-            try:
-                self._annotate(docs)
-            except Exception as error:
-                handler(self.name, self, docs, error)
-            else:
-                yield from docs
+            yield from self._annotated(docs)
 
-    def _annotate(self, docs: Sequence[Doc]) -> None:
+    def _annotated(self, docs: Sequence[Doc]) -> Iterator[Doc]:
+        """Annotate documents, and give those with which nothing went wrong."""
+        handler = self.get_error_handler()
+        try:
+            found = self._predict(docs)
+        except Exception as error:
+            if len(docs) == 1:
+                handler(self.name, self, list(docs), error)
+                return
+            # One of them must not take the others with it.
+            for doc in docs:
+                yield from self._annotated([doc])
+            return
+        for doc, (text, predicted) in zip(docs, found):
+            try:
+                if predicted is None and not text.is_lost:
+                    raise ClintlError(Errors.CL686.format(name=self.name))
+                entities = [] if predicted is None else self._write(doc, text, predicted)
+                if self._keeps:
+                    doc._.set(TRANSFER, self._told(text, entities))
+            except Exception as error:
+                handler(self.name, self, [doc], error)
+            else:
+                yield doc
+
+    def _predict(self, docs: Sequence[Doc]) -> list[tuple[TranslatedText, Doc | None]]:
+        """Translate documents, and run the wrapped pipeline on what could be translated."""
         texts = self.backend.translate(docs)
         wrapped = self.wrapped
-        whole = [n for n, text in enumerate(texts) if not text.is_lost]
         # The tokenizer, not make_doc: the limit of length is that of the pipeline around this.
-        made = [wrapped.tokenizer(texts[n].target) for n in whole]
-        predicted = dict(zip(whole, wrapped.pipe(made, batch_size=max(len(made), 1)), strict=True))
-        for n, (doc, text) in enumerate(zip(docs, texts)):
-            entities = self._write(doc, text, predicted[n]) if n in predicted else []
-            if self._keeps:
-                doc._.set(TRANSFER, self._told(text, entities))
+        made = [
+            (wrapped.tokenizer(text.target), n) for n, text in enumerate(texts) if not text.is_lost
+        ]
+        # A pipeline whose errors are passed over leaves documents out.
+        piped = wrapped.pipe(made, batch_size=max(len(made), 1), as_tuples=True)
+        predicted = {n: doc for doc, n in piped}
+        return [(text, predicted.get(n)) for n, text in enumerate(texts)]
 
     def _write(self, doc: Doc, text: TranslatedText, predicted: Doc) -> list[dict[str, Any]]:
         writer = Writer(

@@ -28,24 +28,33 @@ CREATE TABLE IF NOT EXISTS translations (
     nonce BLOB, result BLOB NOT NULL
 ) WITHOUT ROWID;
 """
+# What a database begins with.
+_SQLITE = b"SQLite format 3\0"
+# What reading data of another shape raises.
+_MISSHAPEN = (ValueError, KeyError, TypeError, IndexError, AttributeError)
 # How many texts are looked up, translated and stored at a time.
 CHUNK = 256
+MEMORY = ":memory:"
 
 
 class Cache:
     """A file of translations.
 
-    path (Path): The file; made, for its owner only, if it is not there.
+    path (Path | None): The file; made, for its owner only, if it is not there. None keeps
+        translations in memory, for one run.
     hashes_only (bool): Keep no readable text. A file that was begun so stays so.
     wait (float): Seconds to wait for another process that writes to it.
     RAISES (ClintlError): It is no such file, is damaged, in use, cannot be opened, or holds
         readable text and shall have hashes only.
     """
 
-    def __init__(self, path: str | Path, *, hashes_only: bool = False, wait: float = 30.0):
-        self.path = Path(path)
+    def __init__(
+        self, path: str | Path | None = None, *, hashes_only: bool = False, wait: float = 30.0
+    ):
+        self.path = Path(path or MEMORY)
         with self._errors():
-            _make_private(self.path)
+            if path:
+                _make_private(self.path)
             self._database = sqlite3.connect(self.path, timeout=wait)
             try:
                 self._open(hashes_only)
@@ -158,7 +167,7 @@ class Cache:
             if "locked" in str(error) or "busy" in str(error):
                 raise ClintlError(Errors.CL606.format(path=self.path)) from error
             raise ClintlError(Errors.CL605.format(path=self.path, reason=error)) from error
-        except (sqlite3.Error, OSError, ValueError, KeyError) as error:
+        except (sqlite3.Error, OSError, *_MISSHAPEN) as error:
             if isinstance(error, ClintlError):
                 raise
             reason = error.strerror if isinstance(error, OSError) else "it is damaged"
@@ -201,11 +210,20 @@ def translate_cached(
 
 
 def _make_private(path: Path) -> None:
-    """Make the file for its owner only, or take the rights of others away."""
+    """Make the file for its owner only, or take the rights of others away.
+
+    RAISES (ClintlError): Something else is there, which stays as it is.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError:
+        if not path.is_file():
+            raise ClintlError(Errors.CL625.format(path=path, what="a folder")) from None
+        with path.open("rb") as file:
+            start = file.read(len(_SQLITE))
+        if start and start != _SQLITE:
+            raise ClintlError(Errors.CL625.format(path=path, what="another kind of file")) from None
         if path.stat().st_mode & 0o077:
             path.chmod(0o600)
 

@@ -159,6 +159,9 @@ def _from_config(path: Path, kind: str) -> Any:
         if kind not in config:
             reason = f"it has no block [{kind}]"
             raise ClintlError(Errors.CL612.format(path=path, reason=reason))
+        if "@misc" not in config[kind]:
+            reason = f"its block [{kind}] has no '@misc', which names a registered function"
+            raise ClintlError(Errors.CL612.format(path=path, reason=reason))
         return registry.resolve({kind: config[kind]})[kind]
     except ClintlError:
         raise

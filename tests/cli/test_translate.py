@@ -76,6 +76,19 @@ def test_an_estimate_translates_nothing(folder):
     assert "0 segments to translate" in run(folder, *options, "--estimate")[1]
 
 
+def test_a_text_in_many_batches_is_translated_once(folder):
+    nlp = spacy.blank("es")
+    with docbin_writer(folder / "es.spacy") as add:
+        for _ in range(150):
+            add(nlp.make_doc("Paciente con tos."))
+    options = ("--translator", "lexicon", "--lexicon", folder / "es-en.tsv")
+    assert "1 segments to translate: 17 characters" in run(folder, *options, "--estimate")[1]
+    code, output = run(folder, *options, "--report", folder / "report.json")
+    assert code == 0, output
+    segments = json.loads((folder / "report.json").read_text())["segments"]
+    assert (segments["translated"], segments["known"]) == (1, 149)
+
+
 def test_translator_and_projector_come_from_a_config(folder):
     (folder / "t.cfg").write_text(
         '[translator]\n@misc = "cli_test_lexicon.v1"\n\n'
@@ -127,6 +140,7 @@ def test_bad_configs_are_named(folder):
         ("[other]\nx = 1\n", "CL612"),
         ("junk", "CL612"),
         ('[translator]\n@misc = "nobody.v1"\n', "CL612"),
+        ("[translator]\nbatch_size = 3\n", "has no '@misc'"),
     ):
         (folder / "bad.cfg").write_text(content, encoding="utf-8")
         code, output = run(folder, "--translator", folder / "bad.cfg")

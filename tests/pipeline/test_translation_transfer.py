@@ -461,6 +461,27 @@ def test_errors_go_to_the_handler():
     assert met == [1]
 
 
+@pytest.mark.parametrize("passed_over", [False, True])
+def test_one_document_does_not_take_its_batch_with_it(passed_over):
+    def refuse(doc):
+        if "cough" in doc.text:
+            raise ValueError("no coughs")
+        return doc
+
+    inner = english()
+    name = f"tests_refuse_{id(inner)}"
+    Language.component(name, func=refuse)
+    inner.add_pipe(name)
+    if passed_over:
+        inner.set_error_handler(lambda *_: None)
+    nlp = spanish(inner, translator=Torn({"tos": "tos=cough"}))
+    met = []
+    nlp.set_error_handler(lambda name, proc, docs, error: met.append((len(docs), str(error)[:7])))
+    texts = ["fiebre alta", "tos", "aspirina"]
+    assert [doc.text for doc in nlp.pipe(texts)] == ["fiebre alta", "aspirina"]
+    assert met == [(1, "[CL686]" if passed_over else "no coug")]
+
+
 # Settings and what is missing
 
 

@@ -84,23 +84,48 @@ def test_a_locked_cache_says_so(tmp_path):
     assert cache.get([TEXT], PAIR, "1")
 
 
-@pytest.mark.parametrize("damage", ["text", "middle", "format", "result", "folder"])
+@pytest.mark.parametrize("kind", ["folder", "text"])
+def test_what_is_no_cache_stays_as_it_is(tmp_path, kind):
+    path = tmp_path / "notes"
+    if kind == "folder":
+        path.mkdir()
+    else:
+        path.write_text("a note")
+    path.chmod(0o755)
+    with pytest.raises(ClintlError, match=r"CL625.*notes is no cache"):
+        Cache(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o755
+    path = tmp_path / "empty"
+    path.touch(0o644)
+    Cache(path).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_memory_keeps_translations_for_one_run():
+    segments = [Segment("a"), Segment("b")] * 300
+    translator = Counting()
+    with Cache() as cache:
+        for _ in range(2):
+            assert len(list(translate_cached(translator, segments, *PAIR, cache))) == 600
+    assert sorted(translator.seen) == ["a", "b"]
+
+
+@pytest.mark.parametrize("damage", ["middle", "format", "result", "shape"])
 def test_a_damaged_cache_says_so(tmp_path, damage):
     path = tmp_path / "cache"
     with Cache(path) as cache:
         cache.put({f"{TEXT} {n}": MADE for n in range(500)}, PAIR, "1")
-    if damage == "text":
-        path.write_text("no database at all " * 100, encoding="utf-8")
-    elif damage == "middle":
+    if damage == "middle":
         data = bytearray(path.read_bytes())
         data[4096:] = b"\xff" * (len(data) - 4096)
         path.write_bytes(data)
-    elif damage == "folder":
-        path = tmp_path
     else:
         with sqlite3.connect(path) as database:
             if damage == "format":
                 database.execute("UPDATE about SET value = '9' WHERE name = 'format'")
+            elif damage == "shape":
+                made = b'{"text": "x", "links": [1], "untranslated": [[1]]}'
+                database.execute("UPDATE translations SET result = ?", (made,))
             else:
                 database.execute("UPDATE translations SET result = x'00'")
     with pytest.raises(ClintlError, match="CL605") as caught, Cache(path) as cache:
