@@ -72,15 +72,39 @@ def to_doc(
     RETURNS (Doc): The annotated document.
     RAISES (ClintlError): An offset outside the text.
     """
+    doc = tokenized(record, nlp)
+    annotate(doc, record, counts, policy)
+    return doc
+
+
+def tokenized(record: Record, nlp: Language) -> Doc:
+    """Make a Doc of a record's text alone.
+
+    record (Record): The text, with its tokens where the source has its own.
+    nlp (Language): Gives the vocabulary, and the tokenizer for records without tokens.
+    RETURNS (Doc): The document, without annotation but for sentences.
+    """
     if record.tokens is None:
         # The tokenizer, not make_doc: this is no place for the length limit of a parser.
-        doc = nlp.tokenizer(record.text)
-    else:
-        starts: list[bool | int | None] | None = None
-        if record.sentences is not None:
-            first = set(record.sentences)
-            starts = [i in first for i in range(len(record.tokens))]
-        doc = Doc(nlp.vocab, words=record.tokens, spaces=record.spaces, sent_starts=starts)
+        return nlp.tokenizer(record.text)
+    starts: list[bool | int | None] | None = None
+    if record.sentences is not None:
+        first = set(record.sentences)
+        starts = [i in first for i in range(len(record.tokens))]
+    return Doc(nlp.vocab, words=record.tokens, spaces=record.spaces, sent_starts=starts)
+
+
+def annotate(
+    doc: Doc, record: Record, counts: ConversionCounts, policy: Policy = DEFAULT_POLICY
+) -> None:
+    """Annotate a Doc in place with what a record holds; the second half of `to_doc`.
+
+    doc (Doc): What `tokenized` made.
+    record (Record): Its record.
+    counts (ConversionCounts): Counts what is kept, changed and lost.
+    policy (Policy): What becomes of entities that do not fit.
+    RAISES (ClintlError): An offset outside the text.
+    """
     if record.spans is not None:
         ents = _entities(doc, record, counts, policy)
         doc.set_ents(ents, missing=_unknown(doc, ents, record.missing), default="outside")
@@ -106,7 +130,6 @@ def to_doc(
     counts.documents += 1
     counts.tokens += len(doc)
     counts.repaired += record.repaired
-    return doc
 
 
 def to_record(doc: Doc, where: str = "") -> Record:

@@ -103,10 +103,11 @@ def translate_corpus(
             report.masked.update(
                 PARTLY for piece, mask in zip(plan.pieces, masks) if piece.partly and not mask
             )
+            doc, found = put_together(plan, translations, found, list(map(bool, masks)), nlp)
             for ones in found:
                 report.count(ones)
             report.count(Projected(one.label, 0, 0, DROPPED, 0.0) for one in plan.astray)
-            add(put_together(plan, translations, found, list(map(bool, masks)), nlp))
+            add(doc)
             report.written += 1
         if report.failed and (not drop_failed or not report.written):
             raise _failure(report, out)

@@ -8,9 +8,10 @@ from itertools import islice, takewhile
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..data.docs import to_doc, to_record
+from ..data.docs import annotate, to_record, tokenized
 from ..data.records import ConversionCounts, Record
 from ..data.records import Span as Entity
+from .backwards import join
 from .projection import COLLIDED, DISCONTINUOUS, DROPPED, Projected
 from .protocol import CharSpan, Translation
 from .segments import cut, sentence_starts
@@ -138,33 +139,29 @@ def put_together(
     found: Sequence[Sequence[Projected]],
     masked: Sequence[bool],
     nlp: Language,
-) -> Doc:
+) -> tuple[Doc, list[list[Projected]]]:
     """Make the translated document.
 
     Its categories, id and meta are those of the source. `doc.user_data["translation"]` says what
-    became of each entity.
+    became of each entity. Those that fall into one token collide: it can be neither.
 
     plan (Plan): The document.
     translations (Sequence[Translation]): Of its segments, none with an error.
     found (Sequence[Sequence[Projected]]): The entities of each segment.
     masked (Sequence[bool]): Whether the tokens of a segment are not annotated for entities.
     nlp (Language): The blank pipeline of the target language.
-    RETURNS (Doc): The document.
+    RETURNS (tuple[Doc, list[list[Projected]]]): The document, and `found` with what collided.
     """
-    parts: list[str] = []
+    text = join(plan.record.text, [piece.span for piece in plan.pieces], translations)
+    doc = tokenized(Record(text.target), nlp)
+    found = _mark_meetings(doc, plan, text.targets, found, masked)
     spans: list[Entity] = []
     missing: list[CharSpan] = []
     notes: list[dict] = []
-    length = last = 0
-    for piece, made, ones, hidden in zip(plan.pieces, translations, found, masked):
-        gap = plan.record.text[last : piece.span[0]]
-        parts.extend((gap, made.text))
-        start = length + len(gap)
-        length = start + len(made.text)
-        last = piece.span[1]
+    for piece, (start, end), ones, hidden in zip(plan.pieces, text.targets, found, masked):
         if hidden or piece.partly:
             # Where in the translation the tokens are that nobody annotated would be a guess.
-            missing.append((start, length))
+            missing.append((start, end))
         for entity, one in zip(piece.entities, ones):
             notes.append(told(one, start))
             if one.status == DROPPED or hidden:
@@ -177,24 +174,62 @@ def put_together(
             )
             if one.status == DISCONTINUOUS:
                 missing.extend((start + a, start + b) for a, b in one.fragments)
-    parts.append(plan.record.text[last:])
     notes.extend(told(Projected(one.label, 0, 0, DROPPED, 0.0), 0) for one in plan.astray)
     record = Record(
-        text="".join(parts),
+        text=text.target,
         cats=plan.record.cats,
         spans=None if plan.record.spans is None else spans,
         meta=plan.record.meta,
         id=plan.record.id,
         missing=missing,
     )
-    doc = to_doc(record, nlp, ConversionCounts())
+    annotate(doc, record, ConversionCounts())
     first = translations[0] if translations else Translation("")
     doc.user_data["translation"] = {
         "backend": first.backend,
         "version": first.version,
         "entities": notes,
     }
-    return doc
+    return doc, found
+
+
+def _mark_meetings(
+    doc: Doc,
+    plan: Plan,
+    starts: Sequence[CharSpan],
+    found: Sequence[Sequence[Projected]],
+    masked: Sequence[bool],
+) -> list[list[Projected]]:
+    """Mark entities that share a token in the target, though they do not overlap in the source.
+
+    None of them keeps its status, as the token is no entity of either kind.
+
+    doc (Doc): The translation, tokenized.
+    plan (Plan): The source.
+    starts (Sequence[CharSpan]): Where its segments are in the target.
+    found (Sequence[Sequence[Projected]]): The entities of each segment.
+    masked (Sequence[bool]): Whether those of a segment are not annotated, so that they are in
+        nobody's way.
+    RETURNS (list[list[Projected]]): The same, some with the status 'collided'.
+    """
+    marked = [list(ones) for ones in found]
+    holders: dict[int, list[tuple[CharSpan, int, int]]] = {}
+    for n, (piece, (start, _)) in enumerate(zip(plan.pieces, starts)):
+        for k, (entity, one) in enumerate(zip(piece.entities, marked[n])):
+            if masked[n] or one.status in (DROPPED, COLLIDED):
+                continue
+            span = doc.char_span(start + one.start, start + one.end, alignment_mode="expand")
+            origin = (piece.span[0] + entity.start, piece.span[0] + entity.end)
+            for token in span or ():
+                holders.setdefault(token.i, []).append((origin, n, k))
+    for sharing in holders.values():
+        # Two spans do not overlap if one begins where the other has ended.
+        begun = max(start for (start, _), _, _ in sharing)
+        ended = min(end for (_, end), _, _ in sharing)
+        for (start, end), n, k in sharing:
+            if end <= begun or ended <= start:
+                marked[n][k] = replace(marked[n][k], status=COLLIDED)
+    return marked
 
 
 def told(one: Projected, offset: int) -> dict:

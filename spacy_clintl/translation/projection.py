@@ -33,7 +33,8 @@ class Projected:
         counterpart;
         'discontinuous': it is torn apart; the span is its largest part;
         'dropped': nothing stands for it, so there is no span;
-        'collided': its span overlaps that of an entity it did not overlap in the source;
+        'collided': its span overlaps that of an entity it did not overlap in the source, or shares
+        a token with it;
         'untranslated': the span is found, and a word of it stands there as it was in the source.
     confidence (float): From 0 to 1.
     fragments (tuple[CharSpan, ...]): All parts of a discontinuous one, in order; else empty.

@@ -6,7 +6,9 @@ import spacy
 from spacy.tokens import Doc, Span
 
 from spacy_clintl.data.docbin import docbin_writer, read_docbin
-from spacy_clintl.data.docs import to_record
+from spacy_clintl.data.docs import to_doc, to_record
+from spacy_clintl.data.records import ConversionCounts, Record
+from spacy_clintl.data.records import Span as Entity
 from spacy_clintl.errors import ClintlError
 from spacy_clintl.pairs import SEPARATOR, join_pair, split_pair
 from spacy_clintl.translation.cache import Cache
@@ -251,6 +253,39 @@ def test_white_space_alone_masks_nothing(tmp_path):
     docs, report = run(tmp_path, doc)
     assert not report.masked
     assert [token.ent_iob_ for token in docs[0]][-3:] == ["O", "B", "O"]
+
+
+def with_spans(text, *entities):
+    """A Doc of a record, whose entities may lie within tokens."""
+    spans = []
+    for part, label in entities:
+        at = text.index(part)
+        spans.append(Entity(at, at + len(part), label))
+    return to_doc(Record(text, spans=spans), blank("es"), ConversionCounts())
+
+
+def test_entities_in_one_token_collide(tmp_path):
+    parts = (("fiebre", "X"), ("tos", "Y"), ("dolor torácico", "X"))
+    doc = with_spans("Paciente con fiebre+tos.\nNiega dolor torácico.", *parts)
+    docs, report = run(tmp_path, doc)
+    assert docs[0].text == "Patient with fever+cough.\nDenies chest pain."
+    # What is one token for the tokenizer would be two entities, or one of the wrong size.
+    assert [token.ent_iob_ for token in docs[0]] == ["O", "O", "", *"OOOBIO"]
+    told = docs[0].user_data["translation"]["entities"]
+    assert [one["status"] for one in told] == ["collided", "collided", "kept"]
+    assert docs[0].text[told[1]["start"] : told[1]["end"]] == "cough"
+    assert report.entities == {"X": {"collided": 1, "kept": 1}, "Y": {"collided": 1}}
+    assert report.to_dict()["annotation_saved"]["entities_carried"] == 1
+    # Those that overlap in the source do so in the target.
+    docs, report = run(tmp_path, with_spans("con fiebre+tos", ("fiebre+tos", "Y"), ("fiebre", "X")))
+    assert entities(docs[0]) == [("fever+cough", "Y")]
+    assert report.entities == {"X": {"kept": 1}, "Y": {"kept": 1}}
+    assert [span.label for span in to_record(docs[0]).spans] == ["Y", "X"]
+    # The third overlaps both of those that meet.
+    parts = (("fiebre+tos", "Z"), ("fiebre", "X"), ("tos", "Y"))
+    docs, report = run(tmp_path, with_spans("con fiebre+tos", *parts))
+    assert entities(docs[0]) == [("fever+cough", "Z")]
+    assert report.entities == {"Z": {"kept": 1}, "X": {"collided": 1}, "Y": {"collided": 1}}
 
 
 class Losing(Projector):
