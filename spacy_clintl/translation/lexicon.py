@@ -11,8 +11,11 @@ from pathlib import Path
 from ..errors import ClintlError, Errors
 from .protocol import Capabilities, CharSpan, Link, Translation, Translator
 
-# A number with its points, a word with its combining marks and elision, or one other sign.
-_TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_](?:[^\W\d_]|[\u0300-\u036f])*['\u2019]?|\S")
+# A number with its points, a word with its combining marks, soft hyphens and elision, or one other
+# sign.
+_TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_](?:[^\W\d_]|[\u0300-\u036f\u00ad])*['\u2019]?|\S")
+# Characters that no phrase is written with: of control, ends of lines, halves of a character.
+_BAD = frozenset(("Cc", "Cs", "Zl", "Zp"))
 # What stands for a number in a dictionary, and in folded text, where it is no sign of its own.
 _SLOT = "#"
 _NUMBER = "<number>"
@@ -34,11 +37,14 @@ class Lexicon:
             tokens = _TOKEN.findall(source)
             key = tuple(_NUMBER if token == _SLOT else _folded(token) for token in tokens)
             self.entries.setdefault(key, []).append((source, target))
+        for found in self.entries.values():
+            # Of phrases that are equally like a text the first is taken: small letters before
+            # capitals, plain ones before those with accents, in whatever order they were given.
+            found.sort(key=lambda pair: (pair[0].swapcase(), pair))
         self.longest = max(map(len, self.entries), default=0)
-        digest = hashlib.sha256()
-        for pair in sorted(phrases.items()):
-            digest.update("\t".join(pair).encode() + b"\n")
-        self.version = digest.hexdigest()[:12]
+        self.version = hashlib.sha256(
+            json.dumps(sorted(phrases.items())).encode("ascii")
+        ).hexdigest()[:12]
 
     def longest_match(
         self, folded: Sequence[str], tokens: Sequence[str], at: int
@@ -50,7 +56,7 @@ class Lexicon:
         at (int): Where to begin.
         RETURNS (tuple[int, str, str] | None): How many tokens it has, the phrase and its
             translation. Of phrases that differ in case or accents only, the one written most like
-            the text.
+            the text; of those equally like it, the one in small letters.
         """
         for length in range(min(self.longest, len(folded) - at), 0, -1):
             found = self.entries.get(tuple(folded[at : at + length]))
@@ -91,9 +97,10 @@ def make_lexicon_v1(paths: Mapping[str, str | Path]) -> LexiconTranslator:
     A dictionary has a phrase a line, source and target divided by a tab (.tsv), or as
     `{"source": …, "target": …}` (.jsonl), either also gzipped; lines that begin with `# ` and
     have no tab are remarks. `#` in a phrase stands for any number, which is copied. An empty target
-    leaves the phrase out. Case and accents need not match, but a phrase that has those of the text
-    comes first; words in capitals are translated in capitals. Numbers and signs are copied; words
-    that are not in the dictionary are kept and listed as untranslated.
+    leaves the phrase out. Line breaks and control characters in a phrase are refused. Case, accents
+    and soft hyphens need not match, but a phrase that has those of the text comes first, then one
+    in small letters; words in capitals are translated in capitals. Numbers and signs are copied;
+    words that are not in the dictionary are kept and listed as untranslated.
 
     paths (Mapping[str, str | Path]): The dictionary of each language pair, such as
         `{"es-en": "es-en.tsv"}`.
@@ -137,13 +144,18 @@ def read_phrases(path: Path) -> Iterator[tuple[str, str]]:
                 if not line.strip() or (line.startswith("# ") and "\t" not in line):
                     continue
                 pair = _row(line) if kind == ".tsv" else _record(line)
-                if pair is None or not _TOKEN.search(pair[0]):
+                if pair is None or not _TOKEN.search(pair[0]) or not all(map(_clean, pair)):
                     where = f"{path}, line {number}"
                     raise ClintlError(Errors.CL604.format(where=where))
                 yield unicodedata.normalize("NFC", pair[0]), pair[1].strip()
     except (OSError, EOFError, UnicodeError) as error:
         reason = type(error).__name__
         raise ClintlError(Errors.CL136.format(path=path, reason=reason)) from error
+
+
+def _clean(phrase: str) -> bool:
+    """Say whether a phrase can stand in a text; white space around it does not count."""
+    return not any(unicodedata.category(char) in _BAD for char in phrase.strip())
 
 
 def _row(line: str) -> tuple[str, str] | None:
@@ -211,7 +223,7 @@ def _folded(token: str) -> str:
     if token[0].isdigit():
         return _NUMBER
     plain = unicodedata.normalize("NFKD", token.replace("\u2019", "'")).casefold()
-    return "".join(char for char in plain if not unicodedata.combining(char))
+    return "".join(char for char in plain if char != "\u00ad" and not unicodedata.combining(char))
 
 
 def _likeness(phrase: str, text: str) -> tuple[bool, bool]:

@@ -4,25 +4,30 @@ import unicodedata
 
 from .protocol import CharSpan
 
+# Where a word may be broken at the end of a line: no letter, and left behind by copying from PDFs.
+_SOFT_HYPHEN = "\u00ad"
+
 
 class Normalised:
-    """A text in Unicode's form C (NFC), with the way back to the offsets of the original.
+    """A text in Unicode's form C (NFC) without soft hyphens, with the way back to the original.
 
     text (str): The normalised text.
     """
 
     def __init__(self, original: str):
-        self.text = unicodedata.normalize("NFC", original)
+        plain = original.replace(_SOFT_HYPHEN, "")
+        self.text = unicodedata.normalize("NFC", plain)
         self._starts: list[int] | None = None
-        if self.text == original:
+        if self.text == original or not plain:
             return
+        kept = [at for at, char in enumerate(original) if char != _SOFT_HYPHEN]
         self._starts, self._ends = [], []
         made = []
-        for start, end in _clusters(original):
-            composed = unicodedata.normalize("NFC", original[start:end])
+        for start, end in _clusters(plain):
+            composed = unicodedata.normalize("NFC", plain[start:end])
             made.append(composed)
-            self._starts.extend([start] * len(composed))
-            self._ends.extend([end] * len(composed))
+            self._starts.extend([kept[start]] * len(composed))
+            self._ends.extend([kept[end - 1] + 1] * len(composed))
         self.text = "".join(made)
 
     def original(self, span: CharSpan) -> CharSpan:

@@ -172,6 +172,61 @@ def test_merged_units_are_shared_out_from_the_end():
     assert failed.untranslated == [(6, 11)]
 
 
+def test_words_that_an_adverb_keeps_from_their_number_are_found_behind_it():
+    text = "una muy intensa tos que larger"
+    places = [(at, at + len(word)) for word in text.split() if (at := text.index(word)) >= 0]
+    spans = dict(enumerate(places, 1))
+
+    def read(stream, adverbs=frozenset({2}), compared=frozenset({6})):
+        found = read_translation(stream, spans, adverbs, compared)
+        links = [
+            (text[slice(*link.source)], found.text[slice(*link.target)]) for link in found.links
+        ]
+        return found.text, links, [text[slice(*span)] for span in found.untranslated]
+
+    assert read("[[t:w:2; t:w:3]]very[[/]] intense [[t:w:4]]cough[[/]]") == (
+        "very intense cough",
+        [("muy", "very"), ("intensa", "intense"), ("tos", "cough")],
+        [],
+    )
+    # The article is merged with the adverb; the adverb has several words; there is no word for it.
+    assert read("[[t:w:1; t:w:2; t:w:3]]a very[[/]]  *intensa, it")[1:] == (
+        [("una", "a"), ("muy", "very"), ("intensa", "intensa")],
+        ["intensa"],
+    )
+    assert read("[[t:w:2; t:w:3]]so much[[/]] clear-cut it [[t:w:4]]coughs[[/]]")[1][:2] == [
+        ("muy", "so much"),
+        ("intensa", "clear-cut"),
+    ]
+    assert read("[[t:w:2; t:w:3]]more intense[[/]], it")[1] == [
+        ("muy", "more"),
+        ("intensa", "intense"),
+    ]
+    # Words that the rules add are nobody's.
+    assert read("[[t:w:3; t:w:4]]cough[[/]] it [[t:w:5]]that[[/]] they")[1] == [
+        ("intensa", "cough"),
+        ("tos", "cough"),
+        ("que", "that"),
+    ]
+    assert read("[[t:w:6]]más[[/]] grande de [[t:w:4]]tos[[/]]")[1][0] == ("larger", "más grande")
+    assert read("[[t:w:6]]mayor[[/]] que [[t:w:4]]tos[[/]]")[1][0] == ("larger", "mayor")
+    assert read("[[t:w:5]]más[[/]] grande")[1] == [("que", "más")]
+
+
+def test_the_analysis_tells_adverbs_and_comparatives():
+    stream = "^muy/muy<preadv>$ ^larger/large<adj><sint><comp>$ ^no/no<adv>/no<n>$ ^si/si<cnjadv>$"
+    numbered = number_units(f"{stream}[][\n]", "muy larger no si", 3)
+    assert numbered.adverbs == {3, 5}
+    assert numbered.compared == {4}
+
+
+def test_a_word_without_a_number_leaves_no_sign_of_failure():
+    read = read_translation(
+        "[[t:w:1]]a[[/]] *infec y #otro, * \\@x [[t:w:2]]b[[/]] *c", {1: (0, 1)}
+    )
+    assert read.text == "a infec y otro, * @x b c"
+
+
 def test_links_by_way_of_a_third_language():
     first = [Link((0, 3), (0, 3)), Link((4, 7), (0, 3)), Link((8, 9), (4, 5))]
     # The unit that two words became is two words again: one to one.
@@ -207,8 +262,34 @@ def test_pairs_are_read_from_the_folder_with_pivots(tmp_path):
     }
     assert translator.path("fr", "en") == [("fr", "ca"), ("ca", "en")]
     assert make_apertium_v1(modes=tmp_path, pivots=[]).path("fr", "en") == []
-    with pytest.raises(ClintlError, match="CL602"):
-        make_apertium_v1(timeout=0)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"timeout": 0}, {"timeout": float("nan")}, {"batch_size": 0}, {"batch_size": -3}],
+)
+def test_settings_that_cannot_be_are_told(settings):
+    with pytest.raises(ClintlError, match=rf"CL602.*'{next(iter(settings))}'"):
+        make_apertium_v1(**settings)
+
+
+def test_a_folder_without_pairs_is_named(tmp_path):
+    for folder in (tmp_path, tmp_path / "none"):
+        with pytest.raises(ClintlError, match=rf"CL600.*{folder}.*spa-eng\.mode") as caught:
+            make_apertium_v1(modes=folder).check("es", "en")
+        assert "apt-get" not in str(caught.value)
+
+
+def test_languages_are_those_of_bcp_47_codes(tmp_path):
+    for name in ("spa-eng", "fra-cat", "cat-eng"):
+        (tmp_path / f"{name}.mode").write_text("true\n", encoding="utf-8")
+    translator = make_apertium_v1(modes=tmp_path)
+    for pair in (("es-MX", "EN"), ("FR", "en-GB"), ("es-Latn-ES", "en")):
+        translator.check(*pair)
+    assert translator.path("FR-ca", "EN") == [("fr", "ca"), ("ca", "en")]
+    assert translator.fingerprint("es-MX", "EN") == translator.fingerprint("es", "en")
+    with pytest.raises(ClintlError, match=r"CL600.*es-fr"):
+        translator.check("es", "FR")
 
 
 def test_a_mode_that_cannot_be_used_is_named(tmp_path):
@@ -249,6 +330,49 @@ def test_words_are_linked_exactly(translator):
     assert {("dolor", "ache"), ("torácico", "thoracic"), ("paciente", "patient")} <= words(
         text, made
     )
+
+
+@needs(("es", "en"))
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("Presentaba tos muy intensa.", {("muy", "very"), ("intensa", "intense")}),
+        ("Presenta una lesión más dolorosa.", {("más", "more"), ("dolorosa", "painful")}),
+        ("La masa bien delimitada", {("masa", "mass"), ("delimitada", "delimited")}),
+        ("La hemodiálisis en línea diaria", {("en línea", "on line"), ("diaria", "daily")}),
+        (
+            "La infec\u00adción leve, infección grave y fiebre\u00ad.",
+            {("infec\u00adción", "infection"), ("infección", "infection"), ("fiebre", "fever")},
+        ),
+    ],
+)
+def test_words_behind_adverbs_and_with_soft_hyphens_are_linked(translator, text, wanted):
+    # With the code of a country, as the protocol allows.
+    made = next(translator.translate([Segment(text)], "es-ES", "EN"))
+    assert wanted <= words(text, made)
+    assert "*" not in made.text
+    sources = [text[slice(*link.source)] for link in made.links]
+    assert sources.count("infec\u00adción") == sources.count("infección")
+
+
+@needs(("es", "en"))
+def test_a_text_of_nothing_but_soft_hyphens(translator):
+    made = next(translator.translate([Segment(" \u00ad\u00ad ")], "es", "en"))
+    assert (made.text.strip(), made.links, made.error) == ("", (), "")
+
+
+@needs(("en", "es"))
+def test_comparatives_of_one_word_are_linked_to_both(translator):
+    text = "The right lower limb"
+    made = next(translator.translate([Segment(text)], "en", "es"))
+    assert any(one == "lower" and other.startswith("más ") for one, other in words(text, made))
+
+
+@needs(("fr", "ca"), ("ca", "en"))
+def test_words_behind_adverbs_are_linked_through_a_pivot(translator):
+    text = "des lésions très hétérogènes"
+    made = next(translator.translate([Segment(text)], "fr", "en"))
+    assert {("très", "very"), ("hétérogènes", "heterogeneous")} <= words(text, made)
 
 
 @needs(("es", "en"), ("en", "es"))

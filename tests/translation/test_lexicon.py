@@ -1,4 +1,5 @@
 import gzip
+import itertools
 
 import pytest
 
@@ -45,6 +46,7 @@ def translate(text, phrases=None):
         ("2,5 mg # 3", "2,5 mg # 3"),
         ("do\u0301lor tora\u0301cico", "chest pain"),
         ("😀 \u05e9\u05dc fiebre\u00a0alta", "😀 \u05e9\u05dc high fever"),
+        ("fie\u00adbre alta", "high fever"),
     ],
 )
 def test_longest_match_with_case_accents_and_numbers(text, wanted):
@@ -95,6 +97,16 @@ def test_files_of_both_kinds(tmp_path):
         ("a.tsv", "fiebre\tfever\n\tx\n", "CL604.*line 2"),
         ("a.jsonl", '{"source": 1, "target": ""}\n', "CL604"),
         ("a.jsonl", "[]\n", "CL604"),
+        (
+            "a.jsonl",
+            '{"source": "x", "target": "y"}\n{"source": "fiebre", "target": "f\\ud800"}\n',
+            "CL604.*line 2",
+        ),
+        ("a.jsonl", '{"source": "fiebre \\udc00", "target": "fever"}\n', "CL604.*line 1"),
+        ("a.jsonl", '{"source": "fiebre", "target": "fe\\nver"}\n', "CL604.*line 1"),
+        ("a.jsonl", '{"source": "fiebre", "target": "fe\\u0000ver"}\n', "CL604.*line 1"),
+        ("a.tsv", "fiebre\tfe\x00ver\n", "CL604.*line 1"),
+        ("a.tsv", "fiebre\tfe\u2028ver\n", "CL604.*line 1"),
         ("a.csv", "a,b\n", "CL603"),
         ("a.tsv", b"fi\xffbre\tfever\n", "CL136"),
         ("a.tsv.gz", b"no gzip", "CL136"),
@@ -107,6 +119,25 @@ def test_bad_files_are_named(tmp_path, name, content, code):
         make_lexicon_v1({"es-en": tmp_path / name})
     assert name in str(caught.value)
     assert "fiebre" not in str(caught.value)
+
+
+def test_the_order_of_phrases_changes_nothing():
+    rows = [("Fiebre", "A"), ("fiebre", "B"), ("fiébre", "C"), ("FiEbre", "D")]
+    orders = [Lexicon(dict(order)) for order in itertools.permutations(rows)]
+    assert len({lexicon.version for lexicon in orders}) == 1
+    for text, wanted in (("FIEBRE", "B"), ("Fiebre", "A"), ("fiebre", "B"), ("fièbre", "B")):
+        tokens = [text]
+        found = {lexicon.longest_match(["fiebre"], tokens, 0)[2] for lexicon in orders}
+        assert found == {wanted}
+    assert orders[0].version != Lexicon({**dict(rows), "fiebre": "E"}).version
+    assert Lexicon({"a\tb": "c"}).version != Lexicon({"a": "b\tc"}).version
+
+
+def test_white_space_around_a_phrase_does_not_count(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"source": "fiebre\\n", "target": " fever\\r\\n"}\n', encoding="utf-8")
+    translator = make_lexicon_v1({"es-en": path})
+    assert next(translator.translate([Segment("fiebre")], "es", "en")).text == "fever"
 
 
 def test_bad_settings(tmp_path):

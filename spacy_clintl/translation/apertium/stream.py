@@ -2,17 +2,20 @@
 
 Words between analysis and translation are units `^surface/analysis/analysis$`. A unit behind a
 wordbound blank `[[t:w:N]]` passes its number to what is generated from it:
-`[[t:w:N]]word[[/]]`; several numbers stand where units were merged.
+`[[t:w:N]]word[[/]]`; several numbers stand where units were merged. Some rules give all numbers to
+the first of the words that they make: `[[t:w:1; t:w:2]]very[[/]] intense`.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 
 from ..protocol import CharSpan, Link
 
 _ESCAPED = re.compile(r"[\[\]{}^$/\\@<>]")
-# An escaped character, or a unit with its surface in the first group.
-_UNIT = re.compile(r"\\.|\^((?:[^\\/$]|\\.)*)(?:/(?:[^\\$]|\\.)*)?\$", re.DOTALL)
+# An escaped character, or a unit with its surface in the first group, its analyses in the second.
+_UNIT = re.compile(r"\\.|\^((?:[^\\/$]|\\.)*)((?:/(?:[^\\$]|\\.)*)?)\$", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 # An escaped character, or a word bound to numbers, which are in the first group.
 _BOUND = re.compile(
@@ -21,6 +24,12 @@ _BOUND = re.compile(
 _WORD = re.compile(r"\w+['\u2019]?|[^\w\s]+")
 _NUMBER = re.compile(r"t:w:(\d+)")
 _END = "[][\n]"
+# Analyses of adverbs, and of forms such as "larger", which other languages need two words for.
+_ADVERB = re.compile(r"<(?:pre)?adv>")
+_COMPARED = re.compile(r"<sint><(?:comp|sup)>")
+_MORE = frozenset(("más", "més", "plus", "mais"))
+# A word without a number, with its sign of failure.
+_LOOSE = re.compile(r"\s+([*@#]?\w+(?:[-'\u2019]\w+)*)")
 # Signs before a word: unknown to the analysis, to the dictionary, to the generator.
 _FAILED = re.compile(r"(?:(?<=[\s'\u2019-])|^)[*@#](?=\w)")
 # How far a unit may be from where it is expected.
@@ -33,10 +42,14 @@ class Numbered:
 
     stream (str): What is sent on.
     spans (dict[int, CharSpan]): Where each number's unit is in the text.
+    adverbs (set[int]): Numbers of units that may be adverbs.
+    compared (set[int]): Numbers of units that are comparatives or superlatives in one word.
     """
 
     stream: str
     spans: dict[int, CharSpan]
+    adverbs: set[int] = field(default_factory=set)
+    compared: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -79,6 +92,7 @@ def number_units(stream: str, text: str, first: int) -> Numbered:
     """
     parts = []
     spans = {}
+    adverbs, compared = set(), set()
     at = last = 0
     number = first
     escaped = -1
@@ -93,6 +107,10 @@ def number_units(stream: str, text: str, first: int) -> Numbered:
         if start is not None and surface:
             at = start + len(surface)
             spans[number] = (start, at)
+            if _ADVERB.search(match[2]):
+                adverbs.add(number)
+            if _COMPARED.search(match[2]):
+                compared.add(number)
             # Right behind an escaped character the programs do not see the number.
             apart = "[]" if escaped == match.start() else ""
             parts.append(f"{apart}[[t:w:{number}]]")
@@ -100,7 +118,7 @@ def number_units(stream: str, text: str, first: int) -> Numbered:
         parts.append(match[0])
         last = match.end()
     parts.append(stream[last:])
-    return Numbered("".join(parts), spans)
+    return Numbered("".join(parts), spans, adverbs, compared)
 
 
 def _find(text: str, surface: str, least: int, expected: int) -> int | None:
@@ -111,11 +129,18 @@ def _find(text: str, surface: str, least: int, expected: int) -> int | None:
     return None if found < 0 else found
 
 
-def read_translation(stream: str, spans: dict[int, CharSpan]) -> Read:
+def read_translation(
+    stream: str,
+    spans: dict[int, CharSpan],
+    adverbs: AbstractSet[int] = frozenset(),
+    compared: AbstractSet[int] = frozenset(),
+) -> Read:
     """Read a translation and its links.
 
     stream (str): What the last program gave.
     spans (dict[int, CharSpan]): Where the numbered units are in the source.
+    adverbs (AbstractSet[int]): See `Numbered`.
+    compared (AbstractSet[int]): See `Numbered`.
     RETURNS (Read): The translation.
     """
     parts: list[str] = []
@@ -132,22 +157,55 @@ def read_translation(stream: str, spans: dict[int, CharSpan]) -> Read:
     for match in _BOUND.finditer(stream):
         if match[1] is None:
             continue
-        add(unescape(stream[last : match.start()]))
-        numbers = [int(number) for number in _NUMBER.findall(match[1])]
+        add(_unbound(stream[last : match.start()]))
+        numbers = list(dict.fromkeys(int(number) for number in _NUMBER.findall(match[1])))
         seen.update(numbers)
-        sources = [spans[number] for number in dict.fromkeys(numbers) if number in spans]
-        piece, signs = _without_signs(unescape(match[2]))
-        own = _share(sources, piece, length)
-        links.extend(own)
-        failed.extend(
-            source
-            for source, (start, end) in own
-            if any(start <= length + at < end for at in signs)
-        )
-        add(piece)
-        last = match.end()
-    add(unescape(stream[last:]))
+        sources = [spans[number] for number in numbers if number in spans]
+        made, last = unescape(match[2]), match.end()
+        loose = _loose(stream, last, numbers, made, adverbs, compared)
+        last += len(loose)
+        groups = [(sources, made + loose)]
+        if loose and len(sources) > 1:
+            groups = [(sources[:-1], made), (sources[-1:], loose)]
+        for units, piece in groups:
+            piece, signs = _without_signs(piece)
+            own = _share(units, piece, length)
+            links.extend(own)
+            failed.extend(
+                source
+                for source, (start, end) in own
+                if any(start <= length + at < end for at in signs)
+            )
+            add(piece)
+    add(_unbound(stream[last:]))
     return Read("".join(parts), links, sorted(set(failed)), seen)
+
+
+def _loose(
+    stream: str,
+    at: int,
+    numbers: Sequence[int],
+    piece: str,
+    adverbs: AbstractSet[int],
+    compared: AbstractSet[int],
+) -> str:
+    """Give the word without a number, with blanks before it, that belongs to the piece before it.
+
+    Mostly a word without a number is one that the rules added, such as a pronoun, and no unit's.
+    It is the last unit's behind an adverb with that unit's number, too, and where a unit is
+    compared, and the piece says no more than that.
+    """
+    modified = len(numbers) > 1 and numbers[-2] in adverbs
+    if modified or (piece.lower() in _MORE and set(numbers) <= compared):
+        match = _LOOSE.match(stream, at)
+        return match[0] if match else ""
+    return ""
+
+
+def _unbound(part: str) -> str:
+    """Make what has no number plain, and take off the signs of failure."""
+    # Before it is unescaped: an escaped sign is one of the text.
+    return unescape(_without_signs(part)[0])
 
 
 def _without_signs(piece: str) -> tuple[str, list[int]]:

@@ -30,6 +30,8 @@ class ApertiumTranslator(Translator):
     """Translates by persistent programs, see `make_apertium_v1`."""
 
     name = "spacy_clintl.ApertiumTranslator.v1"
+    # 2: what is modified by an adverb is linked to its own word; soft hyphens are left out.
+    revision = 2
 
     def __init__(
         self,
@@ -38,12 +40,16 @@ class ApertiumTranslator(Translator):
         timeout: float = 20.0,
         batch_size: int = 32,
     ):
-        if not timeout > 0:
-            raise ClintlError(
-                Errors.CL602.format(
-                    name=self.name, setting="timeout", value=timeout, expected="above 0"
+        for setting, value, fits, expected in (
+            ("timeout", timeout, timeout > 0, "above 0"),
+            ("batch_size", batch_size, batch_size >= 1, "1 or more"),
+        ):
+            if not fits:
+                raise ClintlError(
+                    Errors.CL602.format(
+                        name=self.name, setting=setting, value=value, expected=expected
+                    )
                 )
-            )
         self.modes = Modes(None if modes is None else Path(modes))
         self.pivots = tuple(pivots)
         self.timeout = timeout
@@ -65,8 +71,18 @@ class ApertiumTranslator(Translator):
         legs = self.path(source, target)
         return " ".join(f"{one}-{two}:{self.modes.version(one, two)}" for one, two in legs)
 
+    def check(self, source: str, target: str) -> None:
+        """See `Translator.check`; of a code such as es-MX, the language (es) is what counts."""
+        super().check(_language(source), _language(target))
+
     def hint(self) -> str:
-        """Name the line that installs more."""
+        """Name the line that installs more, or the folder without pairs."""
+        folder = self.modes.folder
+        if folder is not None and not self.modes.files:
+            return (
+                f" The setting 'modes' names the folder {folder}, which holds no file such as "
+                "spa-eng.mode, or is not there."
+            )
         if self.modes.files:
             return (
                 " More are installed by 'apt-get install apertium-XXX-YYY', with three-letter "
@@ -81,6 +97,7 @@ class ApertiumTranslator(Translator):
         target (str): The language wanted.
         RETURNS (list[tuple[str, str]]): Installed pairs; empty if there is no way.
         """
+        source, target = _language(source), _language(target)
         files = self.modes.files
         if (source, target) in files:
             return [(source, target)]
@@ -160,9 +177,14 @@ def make_apertium_v1(
     timeout (float): Seconds to wait for the translation of a text.
     batch_size (int): How many texts are sent at once.
     RETURNS (ApertiumTranslator): The translator.
-    RAISES (ClintlError): For a timeout of 0 or less.
+    RAISES (ClintlError): For a timeout of 0 or less, or batches of less than one text.
     """
     return ApertiumTranslator(modes, pivots, timeout, batch_size)
+
+
+def _language(code: str) -> str:
+    """Give the language of a BCP 47 code, as pairs are named by it."""
+    return code.partition("-")[0].lower()
 
 
 def _ask(chain: Chain, messages: Sequence[str]) -> list[str | ChainError]:
@@ -185,7 +207,7 @@ def _ask(chain: Chain, messages: Sequence[str]) -> list[str | ChainError]:
 def _read(text: str, numbered: Numbered, answer: str) -> _Leg:
     if not text:
         return _Leg()
-    read = read_translation(answer, numbered.spans)
+    read = read_translation(answer, numbered.spans, numbered.adverbs, numbered.compared)
     if not read.numbers <= numbered.spans.keys():
         return _Leg(error="the answer belongs to another text")
     end = len(text)
