@@ -104,8 +104,8 @@ def translate_corpus(
                 PARTLY for piece, mask in zip(plan.pieces, masks) if piece.partly and not mask
             )
             doc, found = put_together(plan, translations, found, list(map(bool, masks)), nlp)
-            for ones in found:
-                report.count(ones)
+            for ones, mask in zip(found, masks):
+                report.count(ones, masked=bool(mask))
             report.count(Projected(one.label, 0, 0, DROPPED, 0.0) for one in plan.astray)
             add(doc)
             report.written += 1

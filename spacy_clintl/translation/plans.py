@@ -163,7 +163,7 @@ def put_together(
             # Where in the translation the tokens are that nobody annotated would be a guess.
             missing.append((start, end))
         for entity, one in zip(piece.entities, ones):
-            notes.append(told(one, start))
+            notes.append(told(one, start, masked=hidden))
             if one.status == DROPPED or hidden:
                 continue
             if one.status == COLLIDED:
@@ -232,11 +232,19 @@ def _mark_meetings(
     return marked
 
 
-def told(one: Projected, offset: int) -> dict:
-    """Say what became of an entity, as it is kept in `doc.user_data["translation"]`."""
+def told(one: Projected, offset: int, *, masked: bool = False) -> dict:
+    """Say what became of an entity, as it is kept in `doc.user_data["translation"]`.
+
+    one (Projected): The entity.
+    offset (int): Where its segment begins in the text.
+    masked (bool): Whether it is left out, as its segment is not annotated.
+    RETURNS (dict): Plain values; `masked` only if it has a place.
+    """
     data: dict = {"label": one.label, "status": one.status, "confidence": one.confidence}
     if one.status != DROPPED:
         data["start"], data["end"] = one.start + offset, one.end + offset
+        if masked:
+            data["masked"] = True
         if one.fragments:
             data["fragments"] = [[a + offset, b + offset] for a, b in one.fragments]
     return data

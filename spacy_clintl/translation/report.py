@@ -5,11 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .projection import STATUSES, Projected
+from .projection import COLLIDED, DROPPED, STATUSES, Projected
 from .protocol import Cost
 
 # Reading a mention in its sentence, marking it and choosing its label.
 SECONDS_AN_ENTITY = 15.0
+# Instead of the status of an entity that was found, but left out with its segment.
+MASKED = "masked"
 
 
 @dataclass
@@ -26,7 +28,8 @@ class Report:
     translated (int): Segments that were translated now.
     known (int): Segments whose translation was there already: in the cache, or met before.
     failed (Counter[str]): Segments that could not be translated, by reason.
-    entities (dict[str, Counter[str]]): Entities of written documents, by label and status.
+    entities (dict[str, Counter[str]]): Entities of written documents, by label and status; those
+        that were found in a segment that is not annotated count as 'masked'.
     masked (Counter[str]): Segments of which tokens are not annotated for entities, by reason.
     cost (Cost): Of what was translated now.
     seconds (float): How long it took.
@@ -49,29 +52,39 @@ class Report:
     seconds: float = 0.0
     seconds_an_entity: float = SECONDS_AN_ENTITY
 
-    def count(self, projected: Iterable[Projected]) -> None:
-        """Count the statuses of entities."""
+    def count(self, projected: Iterable[Projected], *, masked: bool = False) -> None:
+        """Count the statuses of entities.
+
+        projected (Iterable[Projected]): What became of them.
+        masked (bool): Whether they are in a segment that is not annotated.
+        """
         for one in projected:
-            self.entities.setdefault(one.label, Counter())[one.status] += 1
+            status = MASKED if masked and one.status not in (DROPPED, COLLIDED) else one.status
+            self.entities.setdefault(one.label, Counter())[status] += 1
 
     def rows(self) -> list[tuple[str, ...]]:
         """Give a table: label, number of entities, and how many have each status; all of them last.
 
         RETURNS (list[tuple[str, ...]]): The header and the rows.
         """
-        total: Counter[str] = Counter()
-        rows: list[tuple[str, ...]] = [("label", "entities", *STATUSES)]
-        for label, counts in sorted(self.entities.items()):
-            total.update(counts)
-            rows.append(_row(label, counts))
-        return [*rows, _row("all", total)]
+        total = self._total()
+        statuses = (*STATUSES, MASKED) if total[MASKED] else STATUSES
+        rows: list[tuple[str, ...]] = [("label", "entities", *statuses)]
+        for label, counts in [*sorted(self.entities.items()), ("all", total)]:
+            figures = (counts.total(), *(counts[status] for status in statuses))
+            rows.append((label, *(f"{n:,}" for n in figures)))
+        return rows
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the figures as a dict that fits into JSON."""
+    def _total(self) -> "Counter[str]":
         total: Counter[str] = Counter()
         for counts in self.entities.values():
             total.update(counts)
-        carried = sum(total.values()) - total["dropped"] - total["collided"]
+        return total
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as a dict that fits into JSON."""
+        total = self._total()
+        carried = total.total() - total[DROPPED] - total[COLLIDED] - total[MASKED]
         return {
             "source": self.source,
             "target": self.target,
@@ -103,9 +116,5 @@ class Report:
         }
 
 
-def _row(label: str, counts: Counter[str]) -> tuple[str, ...]:
-    return (label, f"{sum(counts.values()):,}", *(f"{counts[status]:,}" for status in STATUSES))
-
-
 def _statuses(counts: Counter[str]) -> dict[str, int]:
-    return {"entities": sum(counts.values()), **{status: counts[status] for status in STATUSES}}
+    return {"entities": counts.total(), **{key: counts[key] for key in (*STATUSES, MASKED)}}

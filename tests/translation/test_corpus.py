@@ -111,6 +111,7 @@ def test_entities_categories_and_ids_go_along(tmp_path):
     assert figures["entities"]["labels"]["FINDING"]["kept"] == 2
     assert figures["segments"]["all"] == 3
     assert figures["annotation_saved"]["estimate"] is True
+    assert "masked" not in report.rows()[0]
     json.dumps(figures)
 
 
@@ -312,9 +313,21 @@ def test_segments_that_lost_an_entity_are_not_annotated(tmp_path):
     assert set(first) == {0}
     assert {token.ent_iob_ for token in docs[0][-4:]} == {"B", "I", "O"}
     assert report.masked == {"entity without a place": 1}
+    assert report.entities == {"X": {"dropped": 1, "masked": 1, "kept": 1}}
+    figures = report.to_dict()
+    assert figures["entities"]["all"]["masked"] == 1
+    assert figures["annotation_saved"]["entities_carried"] == 1
+    assert report.rows()[0][-1] == "masked"
+    assert report.rows()[-1] == ("all", "3", "1", "0", "0", "1", "0", "0", "1")
     docs, report = run(tmp_path, doc, projector=Losing(), filters=Filters(min_confidence=0.5))
     assert entities(docs[0]) == []
     assert report.masked == {"entity without a place": 1, "confidence": 1}
+    # Found, but not annotated: that saves nobody an annotation.
+    assert report.entities == {"X": {"dropped": 1, "masked": 2}}
+    assert report.to_dict()["annotation_saved"]["entities_carried"] == 0
+    told = docs[0].user_data["translation"]["entities"]
+    assert [one.get("masked", False) for one in told] == [False, True, True]
+    assert [one["status"] for one in told] == ["dropped", "kept", "kept"]
     assert not docs[0].has_annotation("ENT_IOB") or all(token.ent_iob != 3 for token in docs[0])
 
 
@@ -323,6 +336,7 @@ def test_length_ratio_filters(tmp_path):
     doc = annotated(text, ("tos", "X"))
     docs, report = run(tmp_path, doc, filters=Filters(length_ratio=(0.7, 2.0)))
     assert report.masked == {"length ratio": 1}
+    assert report.entities == {"X": {"masked": 1}}
     assert entities(docs[0]) == []
     # Too short to be judged.
     assert docs[0][-2].ent_iob_ == "O"
