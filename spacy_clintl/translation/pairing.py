@@ -1,9 +1,10 @@
 """Two documents that translate each other, cut into pairs of sentences."""
 
 import itertools
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from spacy.tokens import Doc
@@ -16,7 +17,7 @@ from .alignment.tasks import Task, Text
 from .beads import pair_sentences
 from .plans import moved
 from .protocol import CharSpan
-from .segments import LINES, sentence_starts, shortened
+from .segments import LINES, Protected, sentence_starts, shortened
 
 # A sentence of more characters, as of a text without marks, is cut at a blank.
 LONGEST = 2000
@@ -46,6 +47,11 @@ class Sentences:
     words: list[CharSpan]
     sides: list[Side]
 
+    @cached_property
+    def by_start(self) -> list[tuple[int, int]]:
+        """Where the record's entities begin and their numbers, in order."""
+        return sorted((one.start, n) for n, one in enumerate(self.record.spans or ()))
+
 
 def cut_document(doc: Doc) -> Sentences:
     """Cut a document into sentences, as annotated or by final punctuation.
@@ -55,10 +61,13 @@ def cut_document(doc: Doc) -> Sentences:
     """
     record = to_record(doc)
     words = [(token.idx, token.idx + len(token)) for token in doc if not token.is_space]
-    entities = [(entity.start, entity.end) for entity in record.spans or ()]
-    starts = _outside(sentence_starts(doc) if len(doc) else [], entities)
+    entities = Protected((entity.start, entity.end) for entity in record.spans or ())
+    found = sentence_starts(doc) if len(doc) else []
+    starts = [at for at in found if not entities.holds(at)]
     text = record.text
-    breaks = _outside([match.end() for match in LINES.finditer(text)], entities)
+    breaks = [
+        at for at in (match.end() for match in LINES.finditer(text)) if not entities.holds(at)
+    ]
     borders = [n for n, char in enumerate(text) if char == SEPARATOR]
     sides = []
     for first, last in zip([0, *(n + 1 for n in borders)], [*borders, len(text)]):
@@ -76,14 +85,10 @@ def cut_document(doc: Doc) -> Sentences:
     return Sentences(record, words, sides)
 
 
-def _outside(places: Sequence[int], entities: Sequence[CharSpan]) -> list[int]:
-    return [at for at in places if not any(start < at < end for start, end in entities)]
-
-
 def _cut(text: str, span: CharSpan, places: Sequence[int]) -> list[CharSpan]:
-    """RETURNS (list[CharSpan]): The parts that are not blank."""
+    """RETURNS (list[CharSpan]): The parts that are not blank; `places` are in order."""
     first, last = span
-    cuts = [first, *(at for at in places if first < at < last), last]
+    cuts = [first, *places[bisect_right(places, first) : bisect_left(places, last)], last]
     return [(a, b) for a, b in itertools.pairwise(cuts) if text[a:b].strip()]
 
 
@@ -146,7 +151,11 @@ def make_task(source: Sentences, target: Sentences, first: CharSpan, second: Cha
 def entities_of(document: Sentences, span: CharSpan) -> list[Entity]:
     """RETURNS (list[Entity]): The entities that lie in a span."""
     start, end = span
-    return [one for one in document.record.spans or () if start <= one.start and one.end <= end]
+    found = document.by_start
+    first = bisect_left(found, start, key=lambda one: one[0])
+    last = bisect_right(found, end, key=lambda one: one[0])
+    spans = document.record.spans or []
+    return [spans[n] for n in sorted(n for _, n in found[first:last]) if spans[n].end <= end]
 
 
 def _text(whole: Sentences, span: CharSpan) -> Text:

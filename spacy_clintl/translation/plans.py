@@ -1,6 +1,6 @@
 """A document on its way through translation: cut up, and put together again."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, takewhile
@@ -105,18 +105,11 @@ def plan_document(doc: Doc) -> Plan:
     ]
     plan = Plan(record, pieces)
     for entity in entities:
-        piece = next(
-            (
-                piece
-                for piece in plan.pieces
-                if piece.span[0] <= entity.start and entity.end <= piece.span[1]
-            ),
-            None,
-        )
-        if piece is None:
+        n = bisect_left(pieces, entity.end, key=lambda piece: piece.span[1])
+        if n == len(pieces) or entity.start < pieces[n].span[0]:
             plan.astray.append(entity)
         else:
-            piece.entities.append(moved(entity, -piece.span[0]))
+            pieces[n].entities.append(moved(entity, -pieces[n].span[0]))
     return plan
 
 

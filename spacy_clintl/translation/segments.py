@@ -2,7 +2,8 @@
 
 import itertools
 import re
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 
 from spacy.language import Language
 from spacy.pipeline import Sentencizer
@@ -11,7 +12,6 @@ from spacy.util import get_lang_class
 
 from ..errors import ClintlError, Errors
 from ..pairs import SEPARATOR
-from .projection import overlap
 from .protocol import CharSpan
 
 # Longer ones are cut at a blank: backends have limits, and none needs so much context.
@@ -45,6 +45,29 @@ def sentence_starts(doc: Doc) -> list[int]:
     return [sent.start_char for sent in doc.sents]
 
 
+class Protected:
+    """Where a text must not be cut: inside of entities.
+
+    spans (Iterable[CharSpan]): The entities; they may overlap.
+    """
+
+    def __init__(self, spans: Iterable[CharSpan]):
+        # One after the other, so that looking a place up does not look at every entity.
+        self.starts: list[int] = []
+        self.ends: list[int] = []
+        for start, end in sorted(span for span in spans if span[0] < span[1]):
+            if self.ends and start < self.ends[-1]:
+                self.ends[-1] = max(self.ends[-1], end)
+            else:
+                self.starts.append(start)
+                self.ends.append(end)
+
+    def holds(self, at: int) -> bool:
+        """RETURNS (bool): Whether a place is inside of an entity, not at its border."""
+        n = bisect_left(self.starts, at) - 1
+        return n >= 0 and at < self.ends[n]
+
+
 def cut(
     text: str,
     starts: Sequence[int],
@@ -61,13 +84,14 @@ def cut(
     RETURNS (list[CharSpan]): Spans without white space around them, in order; all else of the text
         is white space.
     """
+    entities = Protected(protected)
     wanted = {*starts, *(match.end() for match in LINES.finditer(text))}
-    borders = [at for at in sorted(wanted) if not _inside(at, protected)]
+    borders = [at for at in sorted(wanted) if not entities.holds(at)]
     sides = [n for n, char in enumerate(text) if char == SEPARATOR]
     borders = sorted({0, len(text), *borders, *sides, *(n + 1 for n in sides)})
     spans = []
     for start, end in itertools.pairwise(borders):
-        for first, last in shortened(text, start, end, protected, longest):
+        for first, last in shortened(text, start, end, entities, longest):
             piece = text[first:last]
             if piece.strip():
                 left = len(piece) - len(piece.lstrip())
@@ -75,32 +99,27 @@ def cut(
     return spans
 
 
-def _inside(at: int, protected: Sequence[CharSpan]) -> bool:
-    return any(start < at < end for start, end in protected)
-
-
 def shortened(
-    text: str, start: int, end: int, protected: Sequence[CharSpan], longest: int
+    text: str, start: int, end: int, protected: Protected, longest: int
 ) -> list[CharSpan]:
     """Cut a long span at blanks, or where it must be.
 
     text (str): The text.
     start, end (int): The span.
-    protected (Sequence[CharSpan]): Entities, inside of which is not cut.
+    protected (Protected): Entities, inside of which is not cut.
     longest (int): Characters of a part, unless an entity is longer.
     RETURNS (list[CharSpan]): Its parts, in order.
     """
-    near = [span for span in protected if overlap(span, (start, end))]
     pieces = []
     while end - start > longest:
         limit = start + longest
         blanks = [n for n in range(start + 1, limit + 1) if text[n].isspace()]
-        places = [n for n in blanks if not _inside(n, near)]
+        places = [n for n in blanks if not protected.holds(n)]
         if places:
             at = places[-1]
         else:
             # No blank: cut where it must be, though not in an entity; a longer entity stays whole.
-            at = next((n for n in range(limit, end) if not _inside(n, near)), end)
+            at = next((n for n in range(limit, end) if not protected.holds(n)), end)
         pieces.append((start, at))
         start = at
     return [*pieces, (start, end)]

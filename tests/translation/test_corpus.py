@@ -1,4 +1,6 @@
 import json
+import random
+import time
 from functools import lru_cache
 
 import pytest
@@ -15,11 +17,12 @@ from spacy_clintl.translation.cache import Cache
 from spacy_clintl.translation.corpus import translate_corpus
 from spacy_clintl.translation.lexicon import Lexicon, LexiconTranslator
 from spacy_clintl.translation.markers import MarkerProjector
+from spacy_clintl.translation.pairing import cut_document, iter_beads, make_task
 from spacy_clintl.translation.plans import Filters, plan_document
 from spacy_clintl.translation.projection import Projected, Projector
 from spacy_clintl.translation.protocol import Capabilities, Translation
 from spacy_clintl.translation.provenance import make_provenance_v1
-from spacy_clintl.translation.segments import cut
+from spacy_clintl.translation.segments import Protected, cut
 
 PHRASES = {
     "paciente": "patient",
@@ -143,6 +146,35 @@ def test_segments_are_never_cut_inside_an_entity():
     # Only the two sides of a pair are always cut.
     pieces = [text[a:b] for a, b in cut(text, starts, [(0, len(text))])]
     assert pieces == [text.split(SEPARATOR)[0], "Nada"]
+
+
+def test_places_inside_of_entities_are_found():
+    rng = random.Random(0)
+    for _ in range(200):
+        starts = [rng.randrange(30) for _ in range(rng.randrange(6))]
+        spans = [(start, start + rng.choice((0, 1, 2, 5, 20))) for start in starts]
+        for at in range(55):
+            inside = any(start < at < end for start, end in spans)
+            assert Protected(spans).holds(at) == inside, (spans, at)
+
+
+def test_long_documents_with_many_entities_take_no_square_of_time():
+    line = "Paciente con fiebre alta y tos. Dolor torácico.\n"
+    text = line * 4000
+    places = [(n * len(line) + at, word) for n in range(4000) for at, word in ((13, 6), (27, 3))]
+    doc = to_doc(
+        Record(text, spans=[Entity(at, at + n, "X") for at, n in places]),
+        blank("es"),
+        ConversionCounts(),
+    )
+    start = time.process_time()
+    plan = plan_document(doc)
+    assert sum(len(piece.entities) for piece in plan.pieces) == 8000
+    cut = cut_document(doc)
+    tasks = [make_task(cut, cut, *bead) for bead in iter_beads(cut, cut)]
+    assert sum(len(task.entities) for task in tasks) == 8000
+    # A second or two; half a minute when each sentence looks at each entity.
+    assert time.process_time() - start < 10
 
 
 @pytest.mark.parametrize("text", ["x" * 5000, "tos " * 2000, "tos\u00a0" * 2000, "a" * 1500 + " b"])
