@@ -559,11 +559,17 @@ class Errors(metaclass=ErrorsWithCodes):
     CL533 = "{name} needs the pipeline of {start}, which has failed or is being done elsewhere."
     CL534 = "--precision and --recall cannot both be wanted: give one of them."
     CL535 = (
-        "Variant '{variant}': the override '{key}' changes nothing, as [{section}] of {path} has no "
-        "such setting. It has: {known}."
+        "Variant '{variant}': the override '{key}' would change nothing: [{section}] of {path} has "
+        "no such setting. It has: {known}."
     )
-    CL536 = "The corpus '{corpus}' has no score '{score}', its headline 'score' in {path}: {known}."
-    CL537 = "The setting '{setting}' of the corpus '{corpus}' in {path}: {reason}"
+    CL536 = (
+        "The dev documents of '{corpus}' have no score '{score}', which {path} names as 'score'. "
+        "They have: {known}."
+    )
+    CL537 = (
+        "{path}: '{setting}' of the corpus '{corpus}' names {file}, which is no .spacy file, or a "
+        "damaged one. Convert its source with: python -m spacy clintl convert"
+    )
 
     # 6xx: translation; 600 to 649: translators, projection, translated corpora
     CL600 = "{name} does not translate {pair}. It has: {known}.{hint}"
