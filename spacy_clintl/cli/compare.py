@@ -50,10 +50,13 @@ def compare_cli(
     """Compare variants of an experiment: mean and spread, differences, intervals, p values."""
     from wasabi import msg
 
-    from ..evaluation.layout import FORMATS, as_html
-    from ..evaluation.results import results_of
+    from ..evaluation.layout import FORMATS, Section, as_html
+    from ..evaluation.results import results_of, score_notes, score_table
     from ..util import whole_file
 
+    if output is not None and output.is_dir():
+        # Before the resampling, which may take minutes.
+        raise ClintlError(Errors.CL219.format(path=output, reason="it is a folder"))
     places: dict[str, Path] = {}
     found = _read(runs, places)
     known = list(dict.fromkeys(run["variant"] for run in found))
@@ -62,7 +65,10 @@ def compare_cli(
             Errors.CL515.format(option="--against", name=against, known=", ".join(known))
         )
     results = results_of(found, score)
-    sections = _sections(results, places, against, epochs, resamples)
+    notes = score_notes(results, found, score)
+    sections = [Section(score_table(results, with_epochs=epochs), 2, notes)]
+    if against is not None:
+        sections.append(_differences(results, places, against, resamples))
     if kind is None:
         kind = SUFFIXES.get(output.suffix.lower(), Format.text) if output else Format.text
     if kind is Format.html:
@@ -74,51 +80,57 @@ def compare_cli(
     if output is None:
         print(page, end="")
         return
-    with whole_file(output) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    try:
+        with whole_file(output) as temporary:
+            temporary.write_text(page, encoding="utf-8")
+    except OSError as error:
+        # 'File exists' is what making a folder says where a file has its name.
+        is_file = isinstance(error, FileExistsError)
+        reason = f"{output.parent} is no folder" if is_file else error.strerror
+        raise ClintlError(Errors.CL219.format(path=output, reason=reason)) from error
     msg.good(f"Compared {len(found):,} runs of {len(known)} variants: {output}")
 
 
 def _read(paths: list[Path], places: dict[str, Path]) -> list[dict[str, Any]]:
-    """Read all files; `places` gets the file of each run."""
-    from ..experiments.runs import check_run, read_runs
+    """Read all files; `places` gets the file of each run, best one that has its outcomes."""
+    from ..experiments.runs import check_run, outcomes_path, read_runs
 
-    found: dict[str, dict[str, Any]] = {}
+    # Variants of the same content share the ids of their runs.
+    found: dict[tuple[str, str], dict[str, Any]] = {}
     for path in paths:
         if not path.exists():
             raise ClintlError(Errors.CL100.format(path=path))
         for run in read_runs(path):
             check_run(path, run)
-            found[run["id"]] = run
-            places[run["id"]] = path
+            name = run["id"], run["variant"]
+            before = places.get(run["id"])
+            if (
+                before is None
+                or outcomes_path(path, run["id"]).exists()
+                or not outcomes_path(before, run["id"]).exists()
+            ):
+                places[run["id"]] = path
+            if name not in found or places[run["id"]] == path:
+                found[name] = run
     if not found:
         raise ClintlError(Errors.CL514.format(paths=", ".join(map(str, paths))))
     return list(found.values())
 
 
-def _sections(
-    results: list["Result"],
-    places: dict[str, Path],
-    against: str | None,
-    epochs: bool,
-    resamples: int,
-) -> list["Section"]:
+def _differences(
+    results: list["Result"], places: dict[str, Path], against: str, resamples: int
+) -> "Section":
     from ..evaluation.comparison import difference_notes, difference_table, differences
     from ..evaluation.layout import Section
-    from ..evaluation.results import score_notes, score_table
     from ..experiments.runs import read_outcomes
 
-    notes = score_notes(results, len(places))
-    sections = [Section(score_table(results, with_epochs=epochs), 2, notes)]
-    if against is not None:
-        # A run is compared with several others, and several corpora lie in one file.
-        read = cache(lambda run: read_outcomes(places[run], run))
-        found = differences(
-            results,
-            against,
-            lambda result: read(result.run).get(result.corpus),
-            resamples=resamples,
-        )
-        table = difference_table(found, results, against)
-        sections.append(Section(table, 3, difference_notes(found, resamples)))
-    return sections
+    # A run is compared with several others, and several corpora lie in one file.
+    read = cache(lambda run: read_outcomes(places[run], run))
+    found = differences(
+        results,
+        against,
+        lambda result: read(result.run).get(result.corpus),
+        resamples=resamples,
+    )
+    table = difference_table(found, results, against)
+    return Section(table, 3, difference_notes(found, resamples))

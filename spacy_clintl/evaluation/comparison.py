@@ -58,8 +58,9 @@ def differences(
     outcomes_of (Callable[[Result], Mapping | None]): Gives what became of each document in a run;
         None where that is not kept.
     resamples (int): See `resampling.resample`.
-    RETURNS (list[Difference]): By size and corpus, then means over corpora: of variants that have
-        all corpora of the size. There each corpus is resampled by itself.
+    RETURNS (list[Difference]): By corpus and size, then means over corpora: of variants that have
+        all corpora of the size, over the seeds that both variants have in all of them. There each
+        corpus is resampled by itself.
     RAISES (ClintlError): No runs can be paired.
     """
     variants = list(dict.fromkeys(result.variant for result in results))
@@ -68,22 +69,33 @@ def differences(
     for size in sizes_of(results):
         here = [result for result in results if result.size == size]
         needed = [corpus for corpus in corpora if any(r.corpus == corpus for r in here)]
-        parts: dict[str, list[tuple[Difference, Any]]] = {}
-        for corpus in needed:
-            for variant in variants:
-                pairs = _pairs(here, corpus, variant, against)
-                if variant != against and pairs:
-                    found = _compare(pairs, outcomes_of, resamples)
-                    parts.setdefault(variant, []).append(found)
-                    rows.append(found[0])
-        for found_all in parts.values():
-            if len(needed) > 1 and len(found_all) == len(needed):
-                rows.append(_mean_of(found_all))
+        for variant in variants:
+            if variant == against:
+                continue
+            by_corpus = [
+                pairs for corpus in needed if (pairs := _pairs(here, corpus, variant, against))
+            ]
+            parts = [_compare(pairs, outcomes_of, resamples) for pairs in by_corpus]
+            rows += [row for row, _ in parts]
+            if len(by_corpus) < max(2, len(needed)):
+                continue
+            # A mean is over the same seeds in every corpus, as in the table of scores.
+            common = set.intersection(*({one.seed for one, _ in pairs} for pairs in by_corpus))
+            for number, pairs in enumerate(by_corpus):
+                shared = [pair for pair in pairs if pair[0].seed in common]
+                if common and len(shared) < len(pairs):
+                    parts[number] = _compare(shared, outcomes_of, resamples)
+            if common:
+                rows.append(_mean_of(parts))
     if not rows:
         raise ClintlError(Errors.CL517.format(variant=against))
     # As in the other table: corpus by corpus, the mean at the end.
     order = {name: i for i, name in enumerate([*corpora, None])}
-    return sorted(rows, key=lambda row: order[row.corpus])
+    sizes = sizes_of(results)
+    return sorted(
+        rows,
+        key=lambda row: (order[row.corpus], sizes.index(row.size), variants.index(row.variant)),
+    )
 
 
 def difference_table(found: Sequence[Difference], results: Sequence[Result], against: str) -> Table:
@@ -136,7 +148,10 @@ def difference_notes(found: Sequence[Difference], resamples: int) -> list[str]:
             "documents of each are resampled by themselves."
         )
     if any(row.corpus is None for row in found):
-        notes.append(f"Row '{MEAN}': over all corpora of the size, each resampled by itself.")
+        notes.append(
+            f"Row '{MEAN}': over all corpora of the size, of the seeds that both variants have in "
+            "all of them; each corpus is resampled by itself."
+        )
     for why in dict.fromkeys(row.why for row in found if row.why):
         n = sum(row.why == why for row in found)
         notes.append(f"No interval and no p in {n} of {len(found)} rows: {why}.")
@@ -194,8 +209,7 @@ def _tables(first: Sequence[Outcomes], second: Sequence[Outcomes]) -> list[np.nd
 def _mean_of(found: Sequence[tuple[Difference, Any]]) -> Difference:
     rows = [row for row, _ in found]
     value = fmean(row.value for row in rows)
-    seeds = min(row.seeds for row in rows)
-    row = Difference(None, rows[0].size, rows[0].variant, seeds, value)
+    row = Difference(None, rows[0].size, rows[0].variant, rows[0].seeds, value)
     why = next((row.why for row in rows if row.why), None)
     if why:
         return replace(row, why=why)

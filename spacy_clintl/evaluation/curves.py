@@ -9,7 +9,13 @@ from ..errors import ClintlError, Errors
 from .results import Result, shower, size_name, sizes_of
 
 # A page may hold it inline: no date, no id that changes from call to call, text as text.
-STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "spacy-clintl", "font.family": "sans-serif"}
+STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "spacy-clintl",
+    "font.family": "sans-serif",
+    # Names of variants and corpora may hold dollar signs.
+    "text.parse_math": False,
+}
 NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 

@@ -1,5 +1,6 @@
 """One score of each run of an experiment, and the table of them: corpora, variants, sizes."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
@@ -19,6 +20,7 @@ class Result:
     name (str): The score's name without the task, such as 'macro_f', 'acc', 'ents_f'.
     epochs (float | None): How long was trained up to the best point of the learning curve.
     curve (tuple[tuple[float, float], ...]): Points of epoch and score.
+    documents (int | None): On how many of the corpus was trained, where that is known.
     """
 
     run: str
@@ -30,6 +32,7 @@ class Result:
     value: float
     epochs: float | None
     curve: tuple[tuple[float, float], ...]
+    documents: int | None = None
 
 
 def results_of(runs: Sequence[Mapping[str, Any]], score: str | None = None) -> list[Result]:
@@ -46,17 +49,16 @@ def results_of(runs: Sequence[Mapping[str, Any]], score: str | None = None) -> l
     for run in runs:
         for corpus in run["corpora"]:
             scores = run["scores"][corpus]
-            prefix = _prefix_of(scores)
-            names = {key: key.removeprefix(prefix) for key in scores if _is_number(scores[key])}
+            names = _names_of(scores)
             known.update(dict.fromkeys(names.values()))
-            headline = run["headline"][corpus]
-            key = next((key for key in names if _is_called(key, names[key], score or headline)), "")
+            key = _key_of(names, score or run["headline"][corpus])
             place = (run["variant"], corpus, float(run["size"]), run["seed"])
             # An earlier run of other settings does not fill the gap of a later one.
             found.pop(place, None)
             if key:
                 course = _course(run, corpus, key)
-                found[place] = Result(run["id"], *place, names[key], float(scores[key]), *course)
+                value, documents = float(scores[key]), _documents(run, corpus)
+                found[place] = Result(run["id"], *place, names[key], value, *course, documents)
     if not found:
         names_known = ", ".join(known) or "none"
         raise ClintlError(Errors.CL516.format(score=score or "headline", known=names_known))
@@ -98,21 +100,58 @@ def score_table(results: Sequence[Result], *, with_epochs: bool = False) -> Tabl
     return Table(f"{names} on the dev documents{unit}", tuple(header), rows)
 
 
-def score_notes(results: Sequence[Result], n_runs: int) -> list[str]:
-    """RETURNS (list[str]): What has to be said below the table, of how many runs were read."""
+def score_notes(
+    results: Sequence[Result], runs: Sequence[Mapping[str, Any]], score: str | None = None
+) -> list[str]:
+    """Say what the table does not show by itself.
+
+    results (Sequence[Result]): What `results_of` gave.
+    runs (Sequence[Mapping[str, Any]]): The runs they were taken from.
+    score (str | None): The score, as for `results_of`.
+    RETURNS (list[str]): Sentences for below the table.
+    """
     notes = ["Mean ± standard deviation over seeds (number of runs)."]
     if len({result.corpus for result in results}) > 1:
         notes.append(
             f"Row '{MEAN}': over the corpora that have runs of the size, of the seeds that have "
             "all of them."
         )
-    left_out = n_runs - len({result.run for result in results})
+    # Variants of the same content share the ids of their runs.
+    left_out = len(runs) - len({(result.run, result.variant) for result in results})
     if left_out:
         notes.append(
-            f"{left_out} of {n_runs} runs are left out: they have no such score, or a later run "
+            f"{left_out} of {len(runs)} runs are left out: they have no such score, or a later run "
             "has the same variant, corpora, size and seed."
         )
-    return notes
+    return [*notes, *_lacking(runs, score), *_smaller(results)]
+
+
+def _lacking(runs: Sequence[Mapping[str, Any]], score: str | None) -> list[str]:
+    """Say which corpora have no such score in some runs."""
+    lacking: dict[tuple[str, str], list[bool]] = {}
+    for run in runs:
+        for corpus in run["corpora"]:
+            wanted = score or run["headline"][corpus]
+            names = _names_of(run["scores"][corpus])
+            lacking.setdefault((corpus, wanted), []).append(not _key_of(names, wanted))
+    return [
+        f"The corpus '{corpus}' has no score '{wanted}' in {sum(missed)} of {len(missed)} runs."
+        for (corpus, wanted), missed in lacking.items()
+        if any(missed)
+    ]
+
+
+def _smaller(results: Sequence[Result]) -> list[str]:
+    """Say where a corpus has fewer documents than the size of its runs."""
+    smaller: dict[tuple[str, float], set[int]] = {}
+    for result in results:
+        if result.size > 1 and result.documents is not None and result.documents < result.size:
+            smaller.setdefault((result.corpus, result.size), set()).add(result.documents)
+    return [
+        f"The runs of '{corpus}' at {size_name(size)} were trained on "
+        f"{' to '.join(str(n) for n in sorted({min(found), max(found)}))}: there are no more."
+        for (corpus, size), found in smaller.items()
+    ]
 
 
 def sizes_of(results: Iterable[Result]) -> list[float]:
@@ -175,6 +214,24 @@ def _course(
     return epochs, tuple(points)
 
 
+def _names_of(scores: Mapping[str, Any]) -> dict[str, str]:
+    """The names of all scores that are numbers, without the task, by their full names."""
+    prefix = _prefix_of(scores)
+    return {key: key.removeprefix(prefix) for key in scores if _is_number(scores[key])}
+
+
+def _key_of(names: Mapping[str, str], score: str) -> str:
+    """The full name of a score; empty where it is not there."""
+    return next((key for key, name in names.items() if _is_called(key, name, score)), "")
+
+
+def _documents(run: Mapping[str, Any], corpus: str) -> int | None:
+    # Not of dev documents that a corpus has besides, nor in the lines of some other programs.
+    table = run.get("documents")
+    number = table.get(corpus) if isinstance(table, dict) else None
+    return number if type(number) is int else None
+
+
 def _prefix_of(scores: Mapping[str, Any]) -> str:
     """What stands before the names of a task's scores: `score_tasks` gives 'cats_{task}_n'."""
     for key in scores:
@@ -199,4 +256,4 @@ def _is_share(results: Iterable[Result]) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -22,7 +22,8 @@ def read_runs(path: str | Path, *, repair: bool = False) -> list[dict[str, Any]]
 
     path (str | Path): The JSON lines file; it need not exist.
     repair (bool): Cut an incomplete last line off, unless another process is writing it.
-    RETURNS (list[dict[str, Any]]): The runs; of several with the same id the last.
+    RETURNS (list[dict[str, Any]]): The runs; of several with the same id and variant the last.
+        Variants of the same content share the ids of their runs.
     RAISES (ClintlError): Any other line is no run, or the file cannot be read.
     """
     path = Path(path)
@@ -35,7 +36,7 @@ def read_runs(path: str | Path, *, repair: bool = False) -> list[dict[str, Any]]
         data = path.read_bytes()
     except OSError as error:
         raise ClintlError(Errors.CL519.format(path=path, reason=error.strerror)) from error
-    runs: dict[str, dict[str, Any]] = {}
+    runs: dict[tuple[str, str], dict[str, Any]] = {}
     lines = data.splitlines(keepends=True)
     for number, line in enumerate(lines, start=1):
         run = _parse(line)
@@ -43,8 +44,9 @@ def read_runs(path: str | Path, *, repair: bool = False) -> list[dict[str, Any]]
             if number < len(lines) or line.endswith(b"\n"):
                 raise ClintlError(Errors.CL508.format(path=path, line=number))
         elif run is not None:
-            runs.pop(run["id"], None)
-            runs[run["id"]] = run
+            name = run["id"], str(run.get("variant"))
+            runs.pop(name, None)
+            runs[name] = run
     return list(runs.values())
 
 

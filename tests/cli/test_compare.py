@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from spacy_clintl.cli import app
 from spacy_clintl.evaluation.resampling import score_of, tally
-from spacy_clintl.experiments.runs import append_run, outcomes_path
+from spacy_clintl.experiments.runs import append_run, outcomes_path, read_runs
 
 # How often a variant is right on a document, by corpus.
 QUALITY = {
@@ -128,7 +128,8 @@ def test_other_scores_and_epochs(runs):
     rows = rows_of(output)
     # The curve does not hold this score. Drugs have none, and so there is no mean.
     assert ["notes", "base", "90.00 ± 0.00 (3)", "-", "90.00 (1)", "-"] in rows
-    assert "drugs" not in output
+    assert not any(row[0] in ("drugs", "mean") for row in rows)
+    assert "The corpus 'drugs' has no score 'macro_auc' in 12 of 12 runs." in output
     _, output = clintl(path, "--epochs")
     assert "2.0 ± 1.0 (3)" in output
     _, output = clintl(path, "--score", "f")
@@ -266,6 +267,103 @@ def test_several_files(runs, tmp_path, monkeypatch):
     expected = ["better", "3", "+0.00", "[+0.00, +0.00]", "1.0000"]
     assert expected in [row[-5:] for row in rows_of(output)]
     assert "runs are left out" not in output
+
+
+def test_runs_of_one_id_and_two_variants(runs):
+    path, _ = runs
+    for run in read_runs(path):
+        if run["variant"] == "base":
+            append_run(path, {**run, "variant": "base again"})
+    code, output = clintl(path, "--against", "base", "--resamples", 100)
+    assert code == 0
+    assert "left out" not in output
+    expected = ["base again", "3", "+0.00", "[+0.00, +0.00]", "1.0000"]
+    assert [row[-5:] for row in rows_of(output)].count(expected) == 3
+
+
+def test_means_are_of_the_same_seeds(tmp_path):
+    path = tmp_path / "runs.jsonl"
+    values = {}
+    for variant in ("base", "better"):
+        for corpus, seeds in (("notes", (0, 1, 2)), ("drugs", (1,))):
+            for seed in seeds:
+                found = write_run(path, variant, [corpus], 300, seed)
+                values[variant, corpus, seed] = found[corpus]
+    _, output = clintl(path, "--against", "base", "--resamples", 200)
+    means = [
+        fmean([values[variant, "notes", 1], values[variant, "drugs", 1]])
+        for variant in ("better", "base")
+    ]
+    rows = rows_of(output)
+    assert ["mean", "base", cell(means[1:])] in rows
+    [row] = [row for row in rows if row[:2] == ["mean", "300 docs"]]
+    assert row[2:5] == ["better", "1", f"{100 * (means[0] - means[1]):+.2f}"]
+    low, high = json.loads(row[5].replace("+", ""))
+    assert low < 100 * (means[0] - means[1]) < high
+    # The row of the corpus itself is of all its seeds.
+    assert ["notes", "300 docs", "better", "3"] in [row[:4] for row in rows]
+    # Seeds that only one of the corpora has are no mean.
+    other = tmp_path / "other.jsonl"
+    for variant in ("base", "better"):
+        write_run(other, variant, ["notes"], 300, 0)
+        write_run(other, variant, ["drugs"], 300, 1)
+    _, output = clintl(other, "--against", "base", "--resamples", 200)
+    assert not any(row[0] == "mean" for row in rows_of(output))
+
+
+def test_corpus_smaller_than_the_size(runs):
+    path, _ = runs
+    write_run(path, "base", ["notes"], 300.0, 1, documents={"notes": 12})
+    write_run(path, "base", ["drugs"], 300.0, 1, documents={"drugs": 300})
+    output = clintl(path)[1]
+    assert "The runs of 'notes' at 300 docs were trained on 12: there are no more." in output
+    assert "The runs of 'drugs'" not in output
+
+
+def test_score_that_is_no_number(runs):
+    path, _ = runs
+    *_, run = read_runs(path)
+    [corpus] = run["corpora"]
+    run["scores"][corpus][run["headline"][corpus]] = float("nan")
+    run["curve"][0]["scores"][corpus][run["headline"][corpus]] = float("nan")
+    append_run(path, run)
+    code, output = clintl(path, "--epochs", "--against", "base", "--resamples", 100)
+    assert code == 0, output
+    assert "nan" not in output
+    assert "The corpus 'drugs' has no score 'ents_f' in 1 of 12 runs." in output
+
+
+def test_same_runs_in_a_file_without_outcomes(runs, tmp_path):
+    path, _ = runs
+    copy = tmp_path / "copy" / "runs.jsonl"
+    copy.parent.mkdir()
+    copy.write_bytes(path.read_bytes())
+    whole = clintl(path, "--against", "base", "--resamples", 100)[1]
+    assert "No interval" not in whole
+    for files in ((path, copy), (copy, path)):
+        assert clintl(*files, "--against", "base", "--resamples", 100)[1] == whole
+
+
+def test_names_with_dollar_signs(tmp_path, monkeypatch):
+    path, page = tmp_path / "runs.jsonl", tmp_path / "page.html"
+    for name in ("cost $5_mini$ x", "p$^$q"):
+        monkeypatch.setitem(QUALITY, name, QUALITY["base"])
+        write_run(path, name, ["notes"], 0.1, 0)
+    code, output = clintl(path, "--output", page)
+    assert code == 0, output
+    [figure] = re.findall(r"<svg.*</svg>", page.read_text(), re.DOTALL)
+    assert ">cost $5_mini$ x<" in figure
+    assert ">p$^$q<" in figure
+
+
+@pytest.mark.parametrize("place", ["folder", "runs.jsonl/page.md", "/proc/none/page.md"])
+def test_output_that_cannot_be_written(runs, tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    code, output = clintl("runs.jsonl", "--output", place)
+    assert code == 1
+    assert f"CL219] {place} cannot be written" in " ".join(output.split())
+    assert "Traceback" not in output
 
 
 def test_runs_of_other_settings_are_told(runs):

@@ -22,6 +22,10 @@ def test_broken_last_line_is_cut_off(tmp_path):
     append_run(path, {"id": "b"})
     append_run(path, {"id": "a", "x": 2})
     assert read_runs(path) == [{"id": "b"}, {"id": "a", "x": 2}]
+    # Variants of the same content share an id.
+    for variant in "xyx":
+        append_run(path, {"id": "b", "variant": variant})
+    assert [run.get("variant") for run in read_runs(path)] == [None, None, "y", "x"]
 
 
 def test_whole_line_without_its_end_is_kept(tmp_path):
