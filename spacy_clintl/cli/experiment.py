@@ -1,10 +1,13 @@
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import ClintlError, Errors
 from ._app import command
+
+if TYPE_CHECKING:
+    from ..experiments.runner import Run
 
 
 @command("experiment")
@@ -32,21 +35,36 @@ def experiment_cli(
     from wasabi import msg
 
     from ..experiments.plan_file import read_plan
-    from ..experiments.runner import duration, left_to_do, prepare_runs, run_plan, time_left
+    from ..experiments.runner import (
+        by_id,
+        duration,
+        left_to_do,
+        prepare_runs,
+        run_plan,
+        smaller_corpora,
+        time_left,
+    )
     from ..experiments.runs import read_runs
 
     read = read_plan(plan)
     prepared = prepare_runs(read, only or ())
+    for line in smaller_corpora(prepared):
+        msg.warn(line)
     if list_only:
-        known = {run["id"]: run for run in read_runs(runs)}
+        lines = read_runs(runs)
+        known = by_id(lines)
         todo = left_to_do(runs, prepared, known)
-        rows = [
-            (run.id, run.cell.name, f"{run.words:,.0f}", "" if run.id in todo else "done")
-            for run in prepared
-        ]
+
+        def state(run: "Run") -> str:
+            if run.id in todo:
+                return ""
+            names = list(known[run.id])
+            return "done" if run.cell.variant.name in names else f"done as '{names[-1]}'"
+
+        rows = [(run.id, run.cell.name, f"{run.words:,.0f}", state(run)) for run in prepared]
         aligns = ("l", "l", "r", "l")
         msg.table(rows, header=("id", "run", "words", ""), divider=True, aligns=aligns, max_col=200)
-        left = time_left(list(todo.values()), list(known.values()))
+        left = time_left(list(todo.values()), lines)
         msg.text("" if left is None else f"About {duration(left)} left")
         return
 
@@ -63,6 +81,8 @@ def experiment_cli(
             )
         )
     done = f"{len(outcome.done)} runs done, {len(outcome.skipped)} were there"
+    if outcome.copied:
+        done += f", {len(outcome.copied)} are the same as those of another variant"
     if outcome.elsewhere:
         done += f", {len(outcome.elsewhere)} are being done by another runner"
     if outcome.left:

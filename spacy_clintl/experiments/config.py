@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from spacy.schemas import ConfigSchemaInit, ConfigSchemaNlp, ConfigSchemaTraining
 from spacy.tokens import DocBin
 from spacy.util import load_config
 from thinc.api import Config
@@ -13,9 +15,14 @@ from thinc.api import Config
 from ..data.docbin import docbin_files
 from ..errors import ClintlError, Errors
 from ..util import sha256_of
-from .heads import STOCK, Head
+from .heads import STOCK, Head, score_names
 from .plan import Cell, DataSet, Variant
 
+# Settings of these keys are no paths, though a file of the name may lie there by chance; what
+# keeps translations changes nothing.
+NAMES = {"cache", "factory", "lang", "labels", "pipeline"}
+# Sections of which spaCy knows every setting, but passes over others without a word.
+SCHEMAS = {"training": ConfigSchemaTraining, "nlp": ConfigSchemaNlp, "initialize": ConfigSchemaInit}
 # Components for which a corpus without their gold is of no use.
 LEARN_FROM_CORPORA = {"multitask_textcat", "iob_ner", *STOCK}
 
@@ -40,6 +47,7 @@ def config_of(cell: Cell) -> tuple[Config, dict[str, Head]]:
         raise ClintlError(
             Errors.CL504.format(path=variant.config, variant=variant.name, reason=reason)
         ) from error
+    _check_overrides(variant, config)
     facts = _sourced(cell, components)
     heads = {corpus.name: _head(variant, corpus, pipeline, facts) for corpus in cell.corpora}
     for name in variant.keep:
@@ -82,6 +90,34 @@ def _sourced(cell: Cell, components: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _check_overrides(variant: Variant, config: Config) -> None:
+    """Refuse overrides that would change nothing: the run would be the same under another name.
+
+    What stands below a registered function or a component is checked when the pipeline is made.
+    """
+    own = load_config(variant.config, interpolate=False)
+    text = config.to_str(interpolate=False)
+    for key in variant.overrides:
+        section, _, setting = key.rpartition(".")
+        known: set[str] = set(own.get(section, ()))
+        if section in SCHEMAS:
+            known |= set(SCHEMAS[section].model_fields)
+        elif "." in section or section == "components":
+            continue
+        # Other sections, such as [paths], say something only where settings refer to them.
+        signs = (f"${{{key}}}", f"${{{key}.", f"${{{section}:{setting}", f'"{key}"')
+        if setting not in known and not any(sign in text for sign in signs):
+            raise ClintlError(
+                Errors.CL535.format(
+                    variant=variant.name,
+                    key=key,
+                    section=section,
+                    path=variant.config,
+                    known=", ".join(sorted(known)) or "none",
+                )
+            )
+
+
 def component_of(variant: Variant, corpus: DataSet) -> str:
     """RETURNS (str): The component of a variant that learns a corpus."""
     return variant.components.get(corpus.name, corpus.component)
@@ -96,10 +132,12 @@ def id_of(cell: Cell, config: Config, heads: dict[str, Head]) -> str:
     RETURNS (str): Sixteen hexadecimal digits.
     """
     filled = Config(config.copy())
-    paths = filled.get("paths", {})
-    for name, value in paths.items():
-        if isinstance(value, str) and Path(value).exists():
-            paths[name] = digest(value)
+    for name, section in filled.items():
+        for key, value in section.items():
+            if name == "paths" and isinstance(value, str) and Path(value).exists():
+                section[key] = digest(value)
+            else:
+                section[key] = _digested(value, key)
     data = {
         "config": filled.to_str(interpolate=False),
         "corpora": {
@@ -117,6 +155,26 @@ def id_of(cell: Cell, config: Config, heads: dict[str, Head]) -> str:
     }
     text = json.dumps(data, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
+
+
+def _digested(value: Any, key: str) -> Any:
+    """Put digests in place of the files and folders that settings name, at any depth."""
+    if isinstance(value, Mapping):
+        return {name: _digested(one, name) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_digested(one, key) for one in value]
+    is_name = key in NAMES or key.startswith("@")
+    return digest(value) if isinstance(value, str) and not is_name and _is_path(value) else value
+
+
+def _is_path(text: str) -> bool:
+    try:
+        path = Path(text).resolve()
+        # An empty text, '.' or '/' is hardly meant as all that lies there.
+        return path.exists() and not Path.cwd().is_relative_to(path)
+    except (OSError, ValueError, RuntimeError):
+        # Long texts, such as regular expressions, cannot be the name of a file.
+        return False
 
 
 def _transfer_of(cell: Cell) -> dict[str, Any]:
@@ -159,6 +217,35 @@ def digest(path: str) -> str:
     files = sorted(file for file in root.rglob("*") if file.is_file())
     lines = (f"{sha256_of(file)} {file.relative_to(root).as_posix()}\n" for file in files)
     return hashlib.sha256("".join(lines).encode("utf-8")).hexdigest()
+
+
+def check_corpora(cell: Cell, plan: Path) -> None:
+    """Check the files and headline scores of a run's corpora, before anything is trained.
+
+    cell (Cell): The run.
+    plan (Path): The plan's file, for the messages.
+    RAISES (ClintlError): A file is no .spacy file, or a score is none.
+    """
+    for corpus in cell.corpora:
+        known = score_names(corpus.task)
+        if corpus.score not in known:
+            raise ClintlError(
+                Errors.CL536.format(
+                    corpus=corpus.name, score=corpus.score, path=plan, known=", ".join(known)
+                )
+            )
+        files = {"train": corpus.train, "dev": corpus.dev}
+        files |= {f"further: {name}": path for name, path in corpus.further.items()}
+        if corpus.form is not None:
+            files["form"] = corpus.form
+        files |= {f"also: {path}": path for path in corpus.also}
+        for setting, path in files.items():
+            try:
+                size_of(str(path))
+            except ClintlError as error:
+                raise ClintlError(
+                    Errors.CL537.format(path=plan, setting=setting, corpus=corpus.name, file=path)
+                ) from error
 
 
 @cache

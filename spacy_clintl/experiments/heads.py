@@ -19,6 +19,19 @@ STOCK_CATEGORIES = {"textcat": True, "textcat_multilabel": False}
 STOCK = {*STOCK_CATEGORIES, "ner"}
 
 
+# The scores that can be headlines: of each document, of a task and of entities.
+COMMON_SCORES = ("documents", "words_per_second")
+TASK_SCORES = ("macro_f", "macro_p", "macro_r", "micro_f", "acc", "macro_auc", "n")
+UNSEEN = ("ents_r_unseen", "ents_n_unseen")
+ENTITY_SCORES = ("ents_f", "ents_p", "ents_r", *UNSEEN)
+
+
+def score_names(task: str | None) -> tuple[str, ...]:
+    """RETURNS (tuple[str, ...]): The scores of a corpus of a task, or of entities."""
+    own = ENTITY_SCORES if task is None else tuple(f"cats_{task}_{name}" for name in TASK_SCORES)
+    return own + COMMON_SCORES
+
+
 @dataclass(frozen=True)
 class Head:
     """The component that learns a corpus.

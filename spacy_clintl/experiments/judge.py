@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 
 from ..errors import ClintlError, Errors
 from ..evaluation.run import load_pipeline, make_examples, predict
-from .heads import Head, unseen_recall
+from .heads import COMMON_SCORES, UNSEEN, Head, unseen_recall
 
 TRANSFER = "translation_transfer"
 
@@ -41,6 +41,18 @@ class Judge:
         self.outer = nlp
         if through is not None:
             self.outer = _around(nlp, through, beside)
+
+    def names(self, docs: list[Doc]) -> list[str]:
+        """Say which scores documents will have; that is decided by their gold alone.
+
+        docs (list[Doc]): As for `score`.
+        RETURNS (list[str]): The names of scores that are numbers, or None for want of entities.
+        """
+        scores = self.head.score(self.nlp, make_examples(self.outer, docs))
+        if self.head.task is None and self.seen:
+            scores |= dict.fromkeys(UNSEEN)
+        names = [name for name, value in scores.items() if not isinstance(value, dict)]
+        return [*names, *COMMON_SCORES]
 
     def score(self, docs: list[Doc], outcomes: dict[str, Any] | None = None) -> dict[str, Any]:
         """Score documents.

@@ -63,6 +63,9 @@ def read_plan(path: str | Path) -> Plan:
         for name, values in read.named(top, "variants").items()
     }
     sizes = {size for variant in variants.values() for size in variant.sizes}
+    # A size in a table that no run has is a slip, and its number would go to none.
+    _check_sizes(read, "settings", values, "epochs", sizes)
+    _check_sizes(read, "the plan", top, "seeds", sizes)
     by_size = {size: replace(settings, epochs=epochs.get(size, epochs[None])) for size in sizes}
     return Plan(path, by_size, corpora, variants)
 
@@ -104,7 +107,16 @@ class _Reader:
         ok = isinstance(table, Mapping) and bool(table)
         self.check(ok, "the plan", setting, values, "a table with at least one name")
         assert table is not None
-        return {str(name): value for name, value in table.items()}
+        named = {str(name): value for name, value in table.items()}
+        for name in named:
+            self.name("the plan", setting, name)
+        return named
+
+    def name(self, where: str, setting: str, name: str) -> None:
+        # Runs are named by parts with slashes between, and pipelines are kept in such folders.
+        ok = bool(name.strip()) and not set(name) & set("/\\") and name not in (".", "..")
+        if not ok:
+            raise self.fail(where, setting, name, "a table from names without slashes")
 
     def text(self, values: Mapping[str, Any], where: str, setting: str) -> str:
         value = values.get(setting)
@@ -132,6 +144,8 @@ def _read_corpus(read: _Reader, name: str, values: Any) -> DataSet:
     ok = isinstance(further, Mapping) and all(isinstance(path, str) for path in further.values())
     read.check(ok, where, "further", values, "a table from names to .spacy files")
     more = {str(name): Path(path) for name, path in further.items()}
+    for other in more:
+        read.name(where, "further", other)
     return DataSet(name, train, dev, text["score"], text["component"], task, more)
 
 
@@ -166,6 +180,8 @@ def _read_variant(
             tuple(read.known(corpus, where, "corpus", corpora) for corpus in group)
             for group in lists
         )
+        ok = all(len(set(group)) == len(group) for group in groups)
+        read.check(ok, where, "corpora", values, "lists that name each corpus once")
     components = values.get("components") or {}
     read.check(isinstance(components, Mapping), where, "components", values, "a table by corpora")
     for corpus in components:
@@ -175,6 +191,8 @@ def _read_variant(
     default = seeds.pop(None, (0,))
     # Without epochs the pipeline that it starts from is scored as it is.
     epochs = _epochs(read, where, values, int(values.get("start") is None))
+    for setting in ("epochs", "seeds"):
+        _check_sizes(read, where, values, setting, set(sizes))
     forms, also, through = (
         _by_corpus(read, where, values, setting, corpora) for setting in ("form", "also", "through")
     )
@@ -274,11 +292,23 @@ def _seeds(
     table = given if isinstance(given, Mapping) else {"default": given}
     seeds: dict[float | None, tuple[int, ...]] = {}
     for size, numbers in table.items():
-        ok = isinstance(numbers, list) and bool(numbers) and all(type(n) is int for n in numbers)
+        ok = isinstance(numbers, list) and bool(numbers) and all(map(_is_seed, numbers))
         ok = ok and (size == "default" or _is_size(size))
-        read.check(ok, where, "seeds", values, "a list of numbers, or a table of lists by size")
+        expected = "a list of whole numbers from 0 to 4294967295, or a table of such lists by size"
+        read.check(ok, where, "seeds", values, expected)
         seeds[None if size == "default" else float(size)] = tuple(numbers)
     return seeds
+
+
+def _check_sizes(
+    read: _Reader, where: str, values: Mapping[str, Any], setting: str, sizes: set[float]
+) -> None:
+    """Refuse a table by size with a size that there is not."""
+    table = values.get(setting)
+    given = set(table) - {"default"} if isinstance(table, Mapping) else set()
+    known = ", ".join(f"{size:g}" for size in sorted(sizes))
+    expected = f"a table by sizes that there are: 'default', {known}"
+    read.check(given <= sizes, where, setting, values, expected)
 
 
 def _numbers(
@@ -303,6 +333,11 @@ def _is_number(value: Any) -> bool:
 
 def _is_count(value: Any) -> bool:
     return type(value) is int and value >= 1
+
+
+def _is_seed(value: Any) -> bool:
+    # What NumPy takes.
+    return type(value) is int and 0 <= value < 2**32
 
 
 def _is_size(value: Any) -> bool:

@@ -4,8 +4,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from thinc.api import Config
 
 from ..errors import ClintlError, Errors
 from ..util import write_json
-from .config import config_of, id_of, words_of
+from .config import check_corpora, config_of, id_of, size_of, words_of
 from .heads import Head
 from .locks import claimed
 from .plan import Cell, Plan, cells_of
@@ -49,6 +49,7 @@ class Outcome:
     failed (list[str]): Those that failed.
     left (list[str]): Those not begun, since the time was over.
     elsewhere (list[str]): Those that another runner is doing.
+    copied (list[str]): Those that had been done for a variant of another name and the same content.
     """
 
     done: list[str] = field(default_factory=list)
@@ -56,6 +57,7 @@ class Outcome:
     failed: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     elsewhere: list[str] = field(default_factory=list)
+    copied: list[str] = field(default_factory=list)
 
 
 def prepare_runs(plan: Plan, only: Sequence[str] = ()) -> list[Run]:
@@ -85,13 +87,38 @@ def prepare_runs(plan: Plan, only: Sequence[str] = ()) -> list[Run]:
         if cell.name in wanted_names:
             config, heads = config_of(cell)
             run_id = id_of(cell, config, heads)
+            check_corpora(cell, plan.path)
             start, beside = (
                 runs[other.name].id if isinstance(other, Cell) else None
                 for other in (cell.start, cell.beside)
             )
             words, is_needed = words_of(cell), cell.name in needed
             runs[cell.name] = Run(cell, run_id, config, heads, words, start, beside, is_needed)
-    return list(runs.values())
+    # Variants of the same content share their runs: what one needs, the other has to keep.
+    kept = {run.id for run in runs.values() if run.is_needed}
+    return [replace(run, is_needed=run.id in kept) for run in runs.values()]
+
+
+def smaller_corpora(runs: Sequence[Run]) -> list[str]:
+    """Say which corpora have fewer documents than their runs are to draw.
+
+    runs (Sequence[Run]): What `prepare_runs` gave.
+    RETURNS (list[str]): A sentence a corpus.
+    """
+    too_large: dict[str, set[float]] = {}
+    documents: dict[str, set[int]] = {}
+    for run in runs:
+        for corpus in run.cell.corpora if run.cell.size > 1 else ():
+            # With cross-validation each seed has a training part of its own.
+            n = size_of(str(corpus.train))[0]
+            if n < run.cell.size:
+                too_large.setdefault(corpus.name, set()).add(run.cell.size)
+                documents.setdefault(corpus.name, set()).add(n)
+    return [
+        f"The corpus '{name}' has {min(documents[name]):,} documents: where the plan wants "
+        f"{', '.join(f'{size:,.0f}' for size in sorted(sizes))}, all of them are taken"
+        for name, sizes in too_large.items()
+    ]
 
 
 def run_plan(
@@ -106,7 +133,8 @@ def run_plan(
 ) -> Outcome:
     """Do the runs whose ids are not in the file, one after the other.
 
-    Several runners may share the file: what one is at, the others pass over.
+    Several runners may share the file: what one is at, the others pass over. A run that is there
+    under the name of another variant, one of the same content, gets a line of its own.
 
     plan (Plan): The plan.
     runs (Sequence[Run]): What `prepare_runs` gave.
@@ -127,36 +155,56 @@ def run_plan(
     read_runs(path, repair=True)
     start = time.monotonic()
     outcome = Outcome()
+    failed: set[str] = set()
     for number, run in enumerate(runs):
-        name = run.cell.name
+        name, variant = run.cell.name, run.cell.variant.name
         # Read anew each time: another runner may have done it meanwhile.
-        if run.id not in left_to_do(path, runs, _known(path)):
+        known = by_id(read_runs(path))
+        is_done = run.id not in left_to_do(path, runs, known)
+        if is_done and variant in known[run.id]:
             outcome.skipped.append(name)
             continue
-        if stop_after is not None and time.monotonic() - start >= 60 * stop_after:
+        if run.id in failed:
+            outcome.failed.append(name)
+            continue
+        is_late = stop_after is not None and time.monotonic() - start >= 60 * stop_after
+        if is_late and not is_done:
             outcome.left.append(name)
             continue
         with claimed(_work(path) / f"{run.id}.lock") as mine:
-            known = _known(path)
+            known = by_id(read_runs(path))
             todo = left_to_do(path, runs, known)
-            if run.id not in todo:
+            if run.id not in todo and variant in known[run.id]:
                 outcome.skipped.append(name)
                 continue
             if not mine:
                 outcome.elsewhere.append(name)
                 continue
+            if run.id not in todo:
+                *_, line = known[run.id].values()
+                append_run(path, {**line, "variant": variant})
+                outcome.copied.append(name)
+                tell(f"{name}: the same run as that of '{line['variant']}', written for both")
+                continue
             rest = [other for other in runs[number:] if other.id in todo]
-            left = time_left(rest, list(known.values()))
+            lines = [line for lines in known.values() for line in lines.values()]
+            left = time_left(list({other.id: other for other in rest}.values()), lines)
             estimate = f", about {duration(left)} left" if left is not None else ""
             doing = "training" if run.cell.trains else "scoring"
             tell(f"{len(runs) - len(rest) + 1}/{len(runs)} {name}: {doing}{estimate}")
+            names = [other.cell.name for other in runs if other.id == run.id]
+            kept = [] if keep is None else [Path(keep) / one for one in names]
             try:
-                line = _do(plan, run, path, gpu_id, keep)
+                line = _do(plan, run, path, gpu_id, kept)
             except ClintlError as error:
                 outcome.failed.append(name)
+                failed.add(run.id)
                 tell(f"{name} failed: {error}")
                 continue
             append_run(path, line)
+            # Done again for its pipeline: the outcomes are new for all names that it has.
+            for other in set(known.get(run.id, ())) - {variant}:
+                append_run(path, {**line, "variant": other})
         outcome.done.append(name)
         scores = ", ".join(
             f"{corpus} {100 * score:.1f}"
@@ -198,12 +246,10 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min"
 
 
-def _do(plan: Plan, run: Run, path: Path, gpu_id: int, keep: str | Path | None) -> dict[str, Any]:
+def _do(plan: Plan, run: Run, path: Path, gpu_id: int, keep: Sequence[Path]) -> dict[str, Any]:
     """Train and score in a process of its own; return the line of the run."""
     cell = run.cell
-    kept = [] if keep is None else [Path(keep) / cell.name]
-    if run.is_needed:
-        kept.append(pipeline_path(path, run.id))
+    kept = [*keep, *([pipeline_path(path, run.id)] if run.is_needed else [])]
     start = _folder(path, cell, cell.start, run.start)
     beside = _folder(path, cell, cell.beside, run.beside)
     folder = _work(path) / run.id
@@ -217,6 +263,7 @@ def _do(plan: Plan, run: Run, path: Path, gpu_id: int, keep: str | Path | None) 
                 "train": str(corpus.train),
                 "dev": str(corpus.dev),
                 "score": corpus.score,
+                "plan": str(plan.path),
                 "head": vars(run.heads[corpus.name]),
                 "further": {name: str(path) for name, path in corpus.further.items()},
                 "form": None if corpus.form is None else str(corpus.form),
@@ -276,8 +323,12 @@ def _folder(path: Path, cell: Cell, needed: Cell | Path | None, run_id: str | No
     return str(folder)
 
 
-def _known(path: Path) -> dict[str, dict[str, Any]]:
-    return {line["id"]: line for line in read_runs(path)}
+def by_id(lines: Iterable[dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
+    """RETURNS (dict): The lines of runs by their ids, and those of an id by variants."""
+    known: dict[str, dict[str, dict[str, Any]]] = {}
+    for line in lines:
+        known.setdefault(line["id"], {})[str(line.get("variant"))] = line
+    return known
 
 
 def left_to_do(path: str | Path, runs: Sequence[Run], known: Mapping[str, Any]) -> dict[str, Run]:
@@ -285,8 +336,8 @@ def left_to_do(path: str | Path, runs: Sequence[Run], known: Mapping[str, Any]) 
 
     path (str | Path): The file of runs.
     runs (Sequence[Run]): The runs, each behind those that it needs.
-    known (Mapping[str, Any]): The lines of the file by their ids.
-    RETURNS (dict[str, Run]): By id.
+    known (Mapping[str, Any]): What `by_id` gave of the file.
+    RETURNS (dict[str, Run]): By id. Runs of the same id are one: trained once.
     """
     left: dict[str, Run] = {}
     needed: set[str] = set()

@@ -12,7 +12,7 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -81,8 +81,13 @@ def run_job(job: dict[str, Any], folder: Path) -> dict[str, Any]:
         name: read_docbin(corpus["dev"], judges[name].outer.vocab)
         for name, corpus in job["corpora"].items()
     }
-    for name, docs in dev.items():
-        _check(job, name, heads[name], docs)
+    for name, corpus in job["corpora"].items():
+        _check(job, name, heads[name], dev[name])
+        parts = {name: dev[name]}
+        vocab = judges[name].outer.vocab
+        parts |= {other: read_docbin(path, vocab) for other, path in corpus["further"].items()}
+        for part, docs in parts.items():
+            _check_headline(corpus, part, judges[name].names(docs))
     result = _train(nlp, job, judges, dev, updates) if updates else dict(UNTRAINED)
     averages = result.pop("averages")
     wanted: dict[str, str] = {}
@@ -94,6 +99,7 @@ def run_job(job: dict[str, Any], folder: Path) -> dict[str, Any]:
             more = {n: read_docbin(p, judge.outer.vocab) for n, p in corpus["further"].items()}
             for part, docs in ({name: dev[name]} | more).items():
                 scores[part] = judge.score(docs, outcomes.setdefault(part, {}))
+                _check_headline(corpus, part, scores[part])
                 wanted[part] = corpus["score"]
         for kept in job["keep"]:
             with whole_folder(kept) as whole:
@@ -246,6 +252,17 @@ def _check(job: dict[str, Any], name: str, head: Head, docs: list[Doc]) -> None:
         raise ClintlError(
             Errors.CL510.format(
                 corpus=name, what=what, component=head.component, variant=job["variant"]
+            )
+        )
+
+
+def _check_headline(corpus: dict[str, Any], name: str, scores: Collection[str]) -> None:
+    """A run without its headline would be done for good, and be missing in every comparison."""
+    if corpus["score"] not in scores:
+        known = ", ".join(key for key in scores if not key.endswith("_per_type"))
+        raise ClintlError(
+            Errors.CL536.format(
+                corpus=name, score=corpus["score"], path=corpus["plan"], known=known
             )
         )
 

@@ -1,11 +1,19 @@
 """What is wrong with a plan is told as one message, before anything is trained."""
 
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
 from spacy_clintl.cli import app
+from spacy_clintl.errors import ClintlError
+from spacy_clintl.experiments.config import config_of
+from spacy_clintl.experiments.heads import score_names
+from spacy_clintl.experiments.plan import cells_of
 from spacy_clintl.experiments.plan_file import read_plan
 from tests.experiments.plans import plan_of, write_plan
+
+PLANS = Path(__file__).parents[2] / "configs" / "experiments"
 
 
 def clintl(*arguments):
@@ -44,6 +52,22 @@ def set_in(plan, path, value):
         ("sizes", [-1], "CL502", "sizes"),
         ("sizes", [0], "CL502", "sizes"),
         ("seeds", {"0.1": [0]}, "CL502", "seeds"),
+        ("seeds", [-1], "CL502", "seeds"),
+        ("seeds", {"default": [0], 500: [0, 1]}, "CL502", "'default', 1"),
+        ("settings/epochs", {1.0: 3, 300: 7}, "CL502", "300"),
+        ("variants/both/seeds", {"default": [0], 0.5: [1]}, "CL502", "the variant 'both'"),
+        ("variants/both/epochs", {"default": 3, 0.5: 1}, "CL502", "the variant 'both'"),
+        ("variants/both/corpora", ["mood", "mood"], "CL502", "each corpus once"),
+        ("variants", {"a/../b": {}}, "CL502", "a/../b"),
+        ("corpora/mood/further", {"a/b": "x.spacy"}, "CL502", "a/b"),
+        ("corpora/mood/score", "cats_mood_macrof", "CL536", "cats_mood_macro_f"),
+        ("corpora/drugs/score", "ents_f1", "CL536", "ents_f"),
+        ("variants/both/overrides", {"training.droput": 0.2}, "CL535", "dropout"),
+        ("variants/both/overrides", {"paths.encodr": "x"}, "CL535", "encoder"),
+        ("variants/both/overrides", {"system.sed": 1}, "CL535", "seed"),
+        ("variants/both/overrides", {"nlp.btch_size": 1}, "CL535", "batch_size"),
+        ("variants/both/overrides", {"corpora.more": {"a": 1}}, "CL535", "train"),
+        ("variants/both/overrides", {"trainin.dropout": 0.2}, "CL504", "trainin"),
     ],
 )
 def test_faults_of_a_plan(tmp_path, place, value, code, named):
@@ -57,6 +81,58 @@ def test_faults_of_a_plan(tmp_path, place, value, code, named):
     assert "Traceback" not in output
     assert output.count("[CL") == 1
     assert not runs.exists()
+
+
+@pytest.mark.parametrize("part", ["dev", "train"])
+def test_file_that_is_no_corpus(tmp_path, part):
+    plan = plan_of(tmp_path)
+    plan["corpora"]["mood"][part] = str(tmp_path / "plan.cfg")
+    status, output = clintl(write_plan(tmp_path, plan), tmp_path / "runs.jsonl")
+    assert (status, "CL537" in output) == (1, True)
+    assert f"'{part}' of the corpus 'mood'" in output
+    # The terminal breaks long paths.
+    assert str(tmp_path / "plan.cfg") in output.replace(" ", "")
+
+
+def test_overrides_that_change_something(tmp_path):
+    plan = plan_of(tmp_path)
+    config = tmp_path / "plan.cfg"
+    # A path that the config refers to need not stand in it.
+    config.write_text(config.read_text().replace("encoder = null\n", ""))
+    plan["variants"]["both"]["overrides"] |= {
+        "training.patience": 3,
+        "training.batcher.get_length": None,
+        "components.drugs_ner.loss_weight": 2.0,
+        "components.transformer.model.layer_decay": 0.9,
+        "components.multitask_textcat.tasks.mood.head": {"@architectures": "x.v1"},
+    }
+    status, output = clintl(write_plan(tmp_path, plan), tmp_path / "runs.jsonl", "--list")
+    assert status == 0, output
+
+
+def test_tables_of_sizes_that_some_variant_has(tmp_path):
+    plan = plan_of(tmp_path)
+    plan["settings"]["epochs"] = {"default": 3, 0.5: 7, 0: 1}
+    plan["seeds"] = {"default": [0], 0.5: [0, 1]}
+    plan["variants"]["both"]["sizes"] = [0.5]
+    path = write_plan(tmp_path, plan)
+    with pytest.raises(ClintlError, match="CL502"):
+        read_plan(path)
+    plan["settings"]["epochs"].pop(0)
+    read = read_plan(write_plan(tmp_path, plan))
+    assert read.settings[0.5].epochs == 7
+    assert read.variants["both"].seeds[0.5] == (0, 1)
+
+
+@pytest.mark.parametrize("path", sorted(PLANS.glob("*.yml")), ids=lambda path: path.stem)
+def test_plans_of_the_project(path, monkeypatch):
+    monkeypatch.chdir(PLANS.parents[1])
+    monkeypatch.setattr(Path, "is_dir", lambda self: True)
+    cells = list(cells_of(read_plan(path)))
+    assert cells
+    for cell in cells:
+        config_of(cell)
+        assert all(corpus.score in score_names(corpus.task) for corpus in cell.corpora)
 
 
 def test_several_pipelines_of_a_variant(tmp_path):

@@ -4,14 +4,16 @@ import json
 import sys
 
 import pytest
+import srsly
 from typer.testing import CliRunner
 
 from spacy_clintl.cli import app
+from spacy_clintl.experiments.config import digest
 from spacy_clintl.experiments.locks import claimed
 from spacy_clintl.experiments.plan_file import read_plan
-from spacy_clintl.experiments.runner import prepare_runs
+from spacy_clintl.experiments.runner import pipeline_path, prepare_runs
 from spacy_clintl.experiments.runs import outcomes_path, read_outcomes, read_runs
-from tests.experiments.plans import plan_of, write_plan
+from tests.experiments.plans import N_TRAIN, plan_of, write_plan
 
 # Called as Python is: with -m, a module and the job's file.
 TRAINER = """#!{python} -S
@@ -21,6 +23,7 @@ job = json.loads(path.read_text())
 names = list(job["corpora"])
 with open({log!r}, "a") as log:
     log.write(job["variant"] + "/" + "+".join(names) + "\\n")
+(pathlib.Path({log!r}).parent / ("job." + job["variant"] + ".json")).write_text(json.dumps(job))
 faults = json.loads(pathlib.Path({faults!r}).read_text())
 fault = faults.get(names[0] if len(names) == 1 else "")
 if fault == "error":
@@ -55,6 +58,7 @@ def experiment(tmp_path, monkeypatch):
         return result.exit_code, " ".join(result.output.split()), log.read_text().split()
 
     run.plan, run.runs = plan, tmp_path / "runs.jsonl"
+    run.jobs = lambda variant: [srsly.read_json(tmp_path / f"job.{variant}.json")]
     return run
 
 
@@ -141,10 +145,117 @@ def test_runs_of_another_runner_are_passed_over(experiment):
     assert (status, trained) == (0, ALL[:1])
 
 
+def test_variants_of_the_same_content(experiment):
+    plan = srsly.read_yaml(experiment.plan)
+    plan["variants"]["again"] = plan["variants"]["both"]
+    write_plan(experiment.plan.parent, plan)
+    keep = experiment.plan.parent / "kept"
+    status, output, trained = experiment("--keep", keep)
+    assert (status, trained) == (0, ALL)
+    assert "again/mood+drugs/1/seed-0: the same run as that of 'both', written for both" in output
+    assert "3 runs done, 0 were there, 1 are the same as those of another variant" in output
+    runs = {run["variant"]: run for run in read_runs(experiment.runs)}
+    assert runs["again"] == {**runs["both"], "variant": "again"}
+    assert len(read_runs(experiment.runs)) == 4
+    assert set(read_outcomes(experiment.runs, runs["again"]["id"])) == {"mood", "drugs"}
+    [job] = experiment.jobs("both")
+    assert job["keep"] == [str(keep / f"{name}/mood+drugs/1/seed-0") for name in ("both", "again")]
+    before = experiment.runs.read_bytes()
+    status, output, trained = experiment()
+    assert (status, trained) == (0, [])
+    assert "0 runs done, 4 were there" in output
+    assert experiment.runs.read_bytes() == before
+
+
+def test_same_content_fails_once(experiment):
+    plan = srsly.read_yaml(experiment.plan)
+    plan["variants"]["again"] = plan["variants"]["single"]
+    write_plan(experiment.plan.parent, plan)
+    status, output, trained = experiment(mood="error")
+    assert (status, trained) == (1, ALL)
+    assert "2 of 5 runs failed: single/mood/1/seed-0, again/mood/1/seed-0" in output
+
+
+def test_renamed_variant(experiment):
+    experiment()
+    plan = srsly.read_yaml(experiment.plan)
+    plan["variants"]["together"] = plan["variants"].pop("both")
+    write_plan(experiment.plan.parent, plan)
+    _, output, trained = experiment("--list")
+    assert output.count("done as 'both'") == 1
+    assert trained == []
+    # However late it is: nothing is trained.
+    status, output, trained = experiment("--stop-after", 0)
+    assert (status, trained) == (0, [])
+    assert "the same run as that of 'both'" in output
+    assert "0 runs done, 2 were there, 1 are the same" in output
+    variants = [run["variant"] for run in read_runs(experiment.runs)]
+    assert variants == ["both", "single", "single", "together"]
+    _, output, _ = experiment("--list")
+    assert "done as" not in output
+    assert output.count("done") == 3
+
+
+def test_pipeline_that_one_of_two_names_needs(experiment):
+    # The variant that comes first keeps no pipeline for itself, but the other's is the same.
+    plan = srsly.read_yaml(experiment.plan)
+    plan["variants"]["again"] = plan["variants"]["both"]
+    plan["variants"]["on"] = {**plan["variants"]["both"], "start": "again"}
+    write_plan(experiment.plan.parent, plan)
+    experiment("--only", "both", "--only", "on")
+    runs = read_runs(experiment.runs)
+    [job] = experiment.jobs("both")
+    assert job["keep"] == [str(pipeline_path(experiment.runs, runs[0]["id"]))]
+
+
+def test_corpus_smaller_than_a_size(experiment):
+    plan = srsly.read_yaml(experiment.plan)
+    plan["sizes"] = [N_TRAIN, 5000, 6000, 0.5]
+    write_plan(experiment.plan.parent, plan)
+    for options in (["--list"], []):
+        _, output, _ = experiment(*options)
+        told = "The corpus '{}' has 12 documents: where the plan wants 5,000, 6,000, all of them"
+        assert output.count(told.format("mood")) == output.count(told.format("drugs")) == 1
+    plan["sizes"] = [N_TRAIN, 1.0]
+    write_plan(experiment.plan.parent, plan)
+    assert "where the plan wants" not in experiment("--list")[1]
+
+
 def test_no_run_is_begun_when_the_time_is_over(experiment):
     status, output, trained = experiment("--stop-after", 0)
     assert (status, trained) == (0, [])
     assert "3 are left" in output
+
+
+def test_id_follows_files_wherever_a_config_names_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plan = plan_of(tmp_path)
+    path = tmp_path / "plan.cfg"
+
+    def ids():
+        digest.cache_clear()
+        return [run.id for run in prepare_runs(read_plan(write_plan(tmp_path, plan)))]
+
+    text = path.read_text()
+    # Texts that are no paths, or none of interest: the id is that of the texts.
+    path.write_text(text.replace("exclusive = true", 'exclusive = true\nhead = "."\nloss = ""'))
+    (tmp_path / "transformer").mkdir()
+    before = ids()
+    (tmp_path / "transformer" / "file").write_text("a")
+    (tmp_path / "file").write_text("a")
+    assert ids() == before
+    path.write_text(text.replace("name = ${paths.encoder}", 'name = "direct"'))
+    without = ids()
+    direct = tmp_path / "direct"
+    direct.mkdir()
+    (direct / "weights").write_text("a")
+    first = ids()
+    (direct / "weights").write_text("b")
+    second = ids()
+    assert not set(first) & set(second)
+    assert not set(without) & set(first + second)
+    (direct / "weights").write_text("a")
+    assert ids() == first
 
 
 def test_id_follows_what_determines_a_run(tmp_path):

@@ -16,14 +16,15 @@ from spacy.training import Example
 from typer.testing import CliRunner
 
 from spacy_clintl.cli import app
+from spacy_clintl.data.docbin import docbin_writer
 from spacy_clintl.errors import ClintlError
 from spacy_clintl.evaluation.resampling import score_of, tally
-from spacy_clintl.experiments.heads import Head
+from spacy_clintl.experiments.heads import Head, score_names
 from spacy_clintl.experiments.plan_file import read_plan
 from spacy_clintl.experiments.runner import prepare_runs
 from spacy_clintl.experiments.runs import OUTCOMES, check_run, read_outcomes, read_runs
 from spacy_clintl.experiments.train import run_job
-from tests.experiments.plans import N_TRAIN, make_encoder, plan_of, write_plan
+from tests.experiments.plans import N_TRAIN, make_encoder, mood_doc, plan_of, write_plan
 
 
 @pytest.fixture
@@ -40,6 +41,7 @@ def job_of(run):
             "train": str(corpus.train),
             "dev": str(corpus.dev),
             "score": corpus.score,
+            "plan": "plan.yml",
             "head": vars(run.heads[corpus.name]),
             "further": {name: str(path) for name, path in corpus.further.items()},
             "form": None if corpus.form is None else str(corpus.form),
@@ -120,6 +122,30 @@ def test_corpus_without_gold_for_its_component(tmp_path, plan):
     run = next(run for run in prepare_runs(read) if run.cell.name == "single/mood/1/seed-0")
     with pytest.raises(ClintlError, match=r"CL510.*'mood'.*categories 'mood/…'"):
         run_job(job_of(run), tmp_path / "work")
+
+
+def test_headline_that_the_documents_cannot_give(tmp_path, plan, monkeypatch):
+    # One mood alone: no label has positive and negative documents.
+    with docbin_writer(tmp_path / "one.spacy") as add:
+        for _ in range(3):
+            add(mood_doc(spacy.blank("en").vocab, 0))
+    plan["corpora"]["mood"]["score"] = "cats_mood_macro_auc"
+    plan["corpora"]["mood"]["further"] = {"more": str(tmp_path / "one.spacy")}
+    read = read_plan(write_plan(tmp_path, plan))
+    run = next(run for run in prepare_runs(read) if run.cell.name == "single/mood/1/seed-0")
+    monkeypatch.setattr("spacy_clintl.experiments.train._train", None)
+    with pytest.raises(ClintlError, match=r"(?s)CL536.*'more'.*macro_auc.*cats_mood_macro_f"):
+        run_job(job_of(run), tmp_path / "work")
+    assert not (tmp_path / "work" / OUTCOMES).exists()
+
+
+def test_scores_that_can_be_headlines(tmp_path, plan):
+    read = read_plan(write_plan(tmp_path, plan))
+    [run, *_] = prepare_runs(read)
+    scores = run_job(job_of(run), tmp_path / "work")["scores"]
+    for corpus in run.cell.corpora:
+        found = {key for key, value in scores[corpus.name].items() if not isinstance(value, dict)}
+        assert found == set(score_names(corpus.task))
 
 
 def clintl(*arguments):
