@@ -29,6 +29,7 @@ from .base import check_target, give_usual_rights, read_provenance
 from .blocks import Blocks, PieceCounts, read_pieces, special_frame, write_pieces
 from .card import CHART, describe_corpora, draw_log, write_card
 from .corpus import Corpus, choose_documents, tell_bad
+from .cut import cut_if_large
 from .growth import growth_of
 from .masked_lm import average_with_base, load_masked_lm, start_at_frequencies
 from .new_rows import add_rows
@@ -128,7 +129,7 @@ def adapt(
             "head": "fresh" if fresh else "found",
             "plan": asdict(plan),
             "text": asdict(found.counts),
-            "corpus": asdict(found.corpus.choice),
+            "corpus": {**asdict(found.corpus.choice), "cut": found.corpus.cut is not None},
             "corpora": found.corpora,
             "held_out_loss": losses,
             "held_out_perplexity": {k: _perplexity(v) for k, v in losses.items()},
@@ -163,6 +164,7 @@ def _prepare(
     growth = None
     with _nothing_kept(work):
         corpus = choose_documents(texts, work, settings, tell)
+        corpus = cut_if_large(corpus, tokenizer, work, settings, tell)
         if settings.add_words:
             tokenizer, growth = grow_vocabulary(
                 tokenizer, corpus, work, settings, base=base, tell=tell
@@ -210,7 +212,7 @@ def _pieces(
     growth: Growth | None,
 ) -> tuple[PieceCounts, Blocks, Blocks]:
     if read_pieces(work) is None:
-        known = None if growth is None else growth.mask(corpus.choice.kept)
+        known = None if growth is None else growth.mask(len(corpus))
         held_out, seed = settings.held_out, settings.seed
         write_pieces(corpus, tokenizer, work, held_out=held_out, seed=seed, held=known)
     train, held, counts = read_pieces(work)
@@ -224,7 +226,8 @@ def _pieces(
     if left_out["bad"]:
         tell_bad(left_out, "cannot be used and are left out", tell)
     if settings.held_out and not len(held):
-        tell("A single document: nothing is held out and no perplexity is measured.")
+        why = "A single document" if counts.documents < 2 else "No document is small enough"
+        tell(f"{why}: nothing is held out and no perplexity is measured.")
     length = settings.block_length
     return counts, Blocks(train, tokenizer, length), Blocks(held, tokenizer, length)
 

@@ -23,6 +23,8 @@ PORTION = 100_000
 BATCH_CHARACTERS = 1_000_000
 # Some 5,000 masked pieces: the mean loss is then known to about 0.04 nats.
 MAX_HELD_OUT_PIECES = 32_768
+# A document beyond it could be a good part of the text, or of the held-out part.
+LARGE_DOCUMENT = MAX_HELD_OUT_PIECES // 8
 COUNTS_FILE = "pieces.json"
 
 
@@ -150,7 +152,8 @@ def write_pieces(
     texts (Iterable[str | Path] | Documents): Files and folders of raw text, or chosen documents.
     tokenizer (PreTrainedTokenizerFast): The encoder's tokenizer.
     folder (Path): Gets `train.bin` and `held_out.bin` and, when they are whole, `pieces.json`.
-    held_out (float): Share of the documents to hold out; of a single document nothing is.
+    held_out (float): Share of the documents to hold out; of a single document nothing is, nor are
+        documents that are large beside the share or `MAX_HELD_OUT_PIECES`.
     seed (int): Decides which.
     held (Optional[numpy.ndarray]): Which documents to hold out, if that is known; (documents,).
     RETURNS (PieceCounts): How much there is.
@@ -267,9 +270,17 @@ def _choose_held_out(sizes: np.ndarray, share: float, seed: int) -> np.ndarray:
     if share <= 0 or len(sizes) < 2:
         return chosen
     wanted = min(max(1, round(share * len(sizes))), len(sizes) - 1)
-    order = np.random.default_rng([seed, len(sizes)]).permutation(len(sizes))[:wanted]
-    before = np.cumsum(sizes[order]) - sizes[order]
-    chosen[order[before < MAX_HELD_OUT_PIECES]] = True
+    total, held = int(sizes.sum()), 0
+    # The rest is for training, however unequal the documents are. Of large ones the share counts
+    # in pieces, doubled because it can never be met exactly.
+    limit, limit_large = (1 + share) / 2 * total, min(MAX_HELD_OUT_PIECES, 2 * share * total)
+    for number in np.random.default_rng([seed, len(sizes)]).permutation(len(sizes)):
+        if not wanted or held >= MAX_HELD_OUT_PIECES:
+            break
+        size = int(sizes[number])
+        if held + size <= (limit_large if size > LARGE_DOCUMENT else limit):
+            chosen[number] = True
+            held, wanted = held + size, wanted - 1
     return chosen
 
 

@@ -250,9 +250,12 @@ def _counts(text: dict[str, Any], choice: dict[str, Any]) -> str:
         told += "."
         if bad := choice["evaluation_left_out"].get("bad"):
             told += f" {bad:,} records of the evaluation sets could not be used or looked for."
+    # The end of a document that was cut counts as one.
+    documents = text["documents"] - choice["cut"]
+    held = "the end of one" if choice["cut"] else f"{text['held_out_documents']:,}"
     return (
-        f"Used: {text['documents']:,} documents, {text['words']:,} words, {text['pieces']:,} word "
-        f"pieces; {used:,} documents to train on, {text['held_out_documents']:,} held out.{told}"
+        f"Used: {documents:,} documents, {text['words']:,} words, {text['pieces']:,} word "
+        f"pieces; {used:,} documents to train on, {held} held out.{told}"
     )
 
 

@@ -56,17 +56,34 @@ class Corpus:
     texts (Sequence[str | Path]): Files and folders of raw text.
     kept (numpy.ndarray): Shape (documents,): which to use.
     choice (Choice): The counts.
+    cut (Optional[tuple[int, int]]): The number of a document that is read as two, and the place
+        where the second one begins.
     """
 
-    def __init__(self, texts: Sequence[str | Path], kept: np.ndarray, choice: Choice) -> None:
+    def __init__(
+        self,
+        texts: Sequence[str | Path],
+        kept: np.ndarray,
+        choice: Choice,
+        cut: tuple[int, int] | None = None,
+    ) -> None:
         self.texts = texts
         self.kept = kept
         self.choice = choice
+        self.cut = cut
+
+    def __len__(self) -> int:
+        """RETURNS (int): How many documents are read."""
+        return self.choice.kept + (self.cut is not None)
 
     def read(self, counts: ReadCounts | None = None) -> Iterator[RawText]:
         """YIELDS (RawText): The documents; `counts` gets what the reading met, kept or not."""
         for number, text in enumerate(read_texts(self.texts, counts=counts)):
-            if self.kept[number]:
+            if self.cut is not None and number == self.cut[0]:
+                place = self.cut[1]
+                yield RawText(text.text[:place], text.where)
+                yield RawText(text.text[place:], text.where)
+            elif self.kept[number]:
                 yield text
 
 

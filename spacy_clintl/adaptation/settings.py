@@ -36,7 +36,9 @@ class AdaptSettings:
     average (Optional[float]): The base's share when the adapted weights of the encoder are
         averaged with it (Wortsman et al. 2022, WiSE-FT, section 3). None: 0.5 if the head is
         fresh, because learning it spoils the encoder, else 0.
-    held_out (float): Share of the documents to measure perplexity on, but at most 32,768 pieces.
+    held_out (float): Share of the documents to measure perplexity on, but no more of them once
+        32,768 pieces are reached. Documents that are large beside that or beside their share of the
+        text are trained on; where all documents are, the end of one is held out, see `cut`.
     save_every (int): Steps between checkpoints. Does not change the result.
     seed (int): Decides on held-out documents, order, masks, dropout and the fresh head.
     precision (str): "fp32", "bf16", or "auto": bf16 where the hardware computes in it.

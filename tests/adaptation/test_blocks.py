@@ -130,6 +130,33 @@ def test_held_out_part_is_limited():
     assert 0 <= sizes[chosen].sum() - module.MAX_HELD_OUT_PIECES < 100
 
 
+def test_large_documents_are_not_held_out_where_others_are():
+    cap = module.MAX_HELD_OUT_PIECES
+    for seed in range(20):
+        chosen = module._choose_held_out(np.asarray([70_000, 2_000]), 0.05, seed)
+        assert chosen.tolist() == [False, True]
+        # Below the cap, and still most of the text; also where no document is long.
+        assert not module._choose_held_out(np.asarray([20_000, 500]), 0.05, seed)[0]
+        assert not module._choose_held_out(np.asarray([3_000, 500]), 0.05, seed)[0]
+        some = np.asarray([30_000, *[600] * 99])
+        assert module._choose_held_out(some, 0.05, seed)[1:].sum() == 5
+        many = np.asarray([9_000] * 40 + [400] * 400)
+        held = many[module._choose_held_out(many, 0.5, seed)].sum()
+        assert 0.7 * cap < held < cap + 400
+        assert not module._choose_held_out(np.asarray([70_000, 70_000]), 0.05, seed).any()
+
+
+def test_documents_of_usual_length_are_chosen_as_ever():
+    # A run that goes on, or is done again, has the held-out part that it had.
+    numbers = np.random.default_rng(0)
+    for seed, share, n in [(0, 0.05, 400), (1, 0.05, 5_000), (2, 0.5, 900), (3, 0.1, 60)]:
+        sizes = numbers.lognormal(5, 1, n).astype(int).clip(0, module.LARGE_DOCUMENT)
+        order = np.random.default_rng([seed, n]).permutation(n)[: round(share * n)]
+        before = np.cumsum(sizes[order]) - sizes[order]
+        expected = sorted(order[before < module.MAX_HELD_OUT_PIECES])
+        assert np.flatnonzero(module._choose_held_out(sizes, share, seed)).tolist() == expected
+
+
 def test_half_written_pieces_do_not_count(tmp_path, tokenizer):
     pieces_of(tmp_path, tokenizer, SENTENCES)
     (tmp_path / module.COUNTS_FILE).unlink()
