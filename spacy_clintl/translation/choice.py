@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import ClintlError, Errors
 from .glossed import GlossedTranslator
-from .lexicon import Lexicon, LexiconTranslator, make_lexicon_v1
+from .lexicon import Lexicon, LexiconTranslator, read_phrases
 from .projection import Projector
 from .protocol import Translator
 
@@ -47,8 +47,8 @@ def make_translator(
     RAISES (ClintlError): There is no such translator, or it does not have the pair; the dictionary
         cannot be used, or not with this translator.
     """
-    paths = {f"{source}-{target}": lexicon} if lexicon else {}
-    lexicons = make_lexicon_v1(paths).lexicons
+    # Not by a name such as "es-en": codes may have regions.
+    lexicons = {(source, target): Lexicon(dict(read_phrases(lexicon)))} if lexicon else {}
     return choose_translator(what, source, target, lexicons)
 
 
@@ -70,7 +70,7 @@ def choose_translator(
     translator = what
     if what is None:
         translator = _make("apertium", TRANSLATORS, "translator")
-        by_lexicon = bool(lexicons) and (source, target) not in translator.capabilities().pairs
+        by_lexicon = bool(lexicons) and not _has(translator, source, target)
     elif isinstance(what, str | Path) and not by_lexicon:
         translator = _make(what, TRANSLATORS, "translator")
     if by_lexicon:
@@ -82,6 +82,14 @@ def choose_translator(
         translator = GlossedTranslator(translator, lexicons)
     translator.check(source, target)
     return translator
+
+
+def _has(translator: Translator, source: str, target: str) -> bool:
+    try:
+        translator.check(source, target)
+    except ClintlError:
+        return False
+    return True
 
 
 def make_projector(what: str | Path | None, translator: Translator) -> Projector:

@@ -168,6 +168,15 @@ def test_apertium_is_taken_where_it_is_installed(folder):
     assert doc.ents[0].text == "thoracic ache"
 
 
+@needs(("es", "en"))
+def test_regions_of_languages_do_not_matter(folder):
+    options = ("--from", "es-MX", "--to", "EN", "--lexicon", folder / "es-en.tsv")
+    code, output = clintl(folder / "es.spacy", folder / "en.spacy", *options)
+    assert code == 0, output
+    doc = read_docbin(folder / "en.spacy", spacy.blank("en").vocab)[0]
+    assert doc.ents[0].text == "thoracic ache"
+
+
 def test_projectors_are_chosen_by_what_the_translator_can_do(folder):
     class Able(LexiconTranslator):
         def __init__(self, **able):
