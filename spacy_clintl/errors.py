@@ -431,6 +431,17 @@ class Errors(metaclass=ErrorsWithCodes):
     )
     CL454 = "The main process of this run has stopped; its message says why."
 
+    # adaptation: folders
+    CL470 = (
+        "Another process is adapting an encoder to {path} just now. Wait until it has ended, or "
+        "name another OUT."
+    )
+    CL471 = (
+        "The tokenizer in {path} does not belong to its weights: its pieces have numbers up to "
+        "{highest}, but the encoder has {rows} rows, from number 0 on. Fetch the folder again, or "
+        "choose another encoder."
+    )
+
     # weighting of tasks, warming up
     CL480 = (
         "The setting 'weighting' of '{name}' is {value!r}, but must be null or a weighting: "

@@ -12,7 +12,7 @@ import spacy_clintl
 
 PACKAGE = Path(spacy_clintl.__file__).parent
 LEVELS = [
-    {"about", "errors", "types", "util", "compat", "pairs"},
+    {"about", "errors", "types", "util", "compat", "pairs", "locks"},
     {"data", "models", "evaluation"},
     {"translation"},
     {"pipeline"},

@@ -14,10 +14,10 @@ import srsly
 from thinc.api import Config
 
 from ..errors import ClintlError, Errors
+from ..locks import claimed
 from ..util import write_json
 from .config import check_corpora, config_of, id_of, size_of, words_of
 from .heads import Head
-from .locks import claimed
 from .plan import Cell, Plan, cells_of
 from .runs import OUTCOMES, append_run, outcomes_path, read_runs
 

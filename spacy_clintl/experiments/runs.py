@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..errors import ClintlError, Errors
-from .locks import locked
+from ..locks import locked
 
 # In the work folder of a run: what became of each document.
 OUTCOMES = "outcomes.json.gz"

@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 
 from spacy_clintl.cli import app
 from spacy_clintl.experiments.config import digest
-from spacy_clintl.experiments.locks import claimed
 from spacy_clintl.experiments.plan_file import read_plan
 from spacy_clintl.experiments.runner import pipeline_path, prepare_runs
 from spacy_clintl.experiments.runs import outcomes_path, read_outcomes, read_runs
+from spacy_clintl.locks import claimed
 from tests.experiments.plans import N_TRAIN, plan_of, write_plan
 
 # Called as Python is: with -m, a module and the job's file.

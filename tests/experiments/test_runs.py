@@ -3,8 +3,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import pytest
 
 from spacy_clintl.errors import ClintlError
-from spacy_clintl.experiments.locks import claimed, locked
 from spacy_clintl.experiments.runs import append_run, read_runs
+from spacy_clintl.locks import claimed, locked
 
 fcntl = pytest.importorskip("fcntl")
 

@@ -1,4 +1,4 @@
-"""Locks between processes, so that several runners can share a file of runs."""
+"""Locks between processes, so that several of them can share a file or keep off a folder."""
 
 import os
 from collections.abc import Iterator
@@ -9,8 +9,10 @@ from typing import IO
 try:
     import fcntl
 except ImportError:
-    # Windows has no such locks: there, let one runner at a time use a file.
+    # Windows has no such locks: there, let one process at a time use a file.
     fcntl = None  # type: ignore[assignment]
+
+TRIES = 100
 
 
 @contextmanager
@@ -43,11 +45,13 @@ def locked(file: IO[bytes], *, wait: bool = True) -> Iterator[bool]:
 
 
 @contextmanager
-def claimed(path: Path) -> Iterator[bool]:
+def claimed(path: Path, *, keep_folder: bool = False) -> Iterator[bool]:
     """Claim something for this process by a lock file, which goes away again.
 
-    path (Path): The lock file, in a folder for such; the folder goes too when it is empty.
+    path (Path): The lock file. Its folder is made if need be.
+    keep_folder (bool): Keep the folder; else it is one for lock files and goes when it is empty.
     YIELDS (bool): Whether it is this process's now; else another one has it, or just had it.
+    RAISES (OSError): The file cannot be written.
     """
     with _open(path) as file, locked(file, wait=False) as got:
         # Whoever had it may have removed the file after it was opened here.
@@ -58,14 +62,15 @@ def claimed(path: Path) -> Iterator[bool]:
             if mine:
                 with suppress(OSError):
                     path.unlink()
-                    path.parent.rmdir()
+                    if not keep_folder:
+                        path.parent.rmdir()
 
 
 def _open(path: Path) -> IO[bytes]:
-    while True:
+    for _ in range(TRIES):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        # Another process may take the empty folder away in between.
+        with suppress(FileNotFoundError):
             return path.open("ab")
-        except FileNotFoundError:
-            # Another process took the empty folder away in between.
-            continue
+    # Some folders, such as /proc, take no files at all and say so in this way.
+    return path.open("ab")
