@@ -94,6 +94,8 @@ def align_cli(
     for reason, what in ((LOST, "lost an entity"), (PARTLY, f"are {PARTLY}")):
         if masked := figures.masked[reason]:
             msg.warn(f"{masked:,} sentences {what}; their other tokens are not annotated")
+    if figures.group_spans:
+        msg.warn(f"Spans of groups (doc.spans) left out: {figures.group_spans:,}")
     saved = figures.to_dict()["annotation_saved"]
     msg.good(
         f"{figures.written:,} documents in {out}: {figures.segments:,} sentence pairs, "

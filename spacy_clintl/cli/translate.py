@@ -150,6 +150,8 @@ def translate_cli(
     )
     if figures.cost.currency:
         line += f", {figures.cost.price:.2f} {figures.cost.currency}"
+    if figures.group_spans:
+        msg.warn(f"Spans of groups (doc.spans) left out: {figures.group_spans:,}")
     saved = data["annotation_saved"]
     msg.good(
         f"{line}; annotation saved, an estimate at {saved['assumes_seconds_an_entity']:g} s an "

@@ -1,7 +1,8 @@
 """From a Record to a Doc, by a stated policy and with everything counted, and back."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -113,8 +114,8 @@ def annotate(
             doc.spans[policy.spans_key] = group
         counts.documents_with_entities_annotated += 1
         counts.entities.update(ent.label_ for ent in doc.ents)
-        held = {(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents}
-        if any(not s.bare or (s.start, s.end, s.label) not in held for s in record.spans):
+        held = {_key(_span(ent)) for ent in doc.ents}
+        if any(not span.bare or _key(span) not in held for span in record.spans):
             doc.user_data["spans"] = {
                 "source": [span.to_dict() for span in record.spans],
                 "ents": [[ent.start, ent.end, ent.label_] for ent in doc.ents],
@@ -165,8 +166,39 @@ def _spans(doc: Doc) -> list[Span] | None:
     kept: dict[str, Any] = _plain(doc.user_data.get("spans") or {})
     ents = [[ent.start, ent.end, ent.label_] for ent in doc.ents]
     if kept.get("ents") == ents:
-        return [Span.from_dict(data) for data in kept["source"]]
-    return [Span(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents]
+        return _linked(doc, [Span.from_dict(data) for data in kept["source"]])
+    return [_span(ent) for ent in doc.ents]
+
+
+def _span(ent: DocSpan) -> Span:
+    return Span(ent.start_char, ent.end_char, ent.label_, kb_id=ent.kb_id_, ent_id=ent.id_)
+
+
+def _key(span: Span) -> tuple[int, int, str, str, str]:
+    return span.start, span.end, span.label, span.kb_id, span.ent_id
+
+
+def _linked(doc: Doc, spans: list[Span]) -> list[Span]:
+    """Give entities of the source the ids that were given to those of the Doc since."""
+    ids = {
+        (ent.start, ent.end, ent.label_): (ent.kb_id_, ent.id_)
+        for ent in doc.ents
+        if ent.kb_id_ or ent.id_
+    }
+    if not ids:
+        return spans
+    places = []
+    for span in spans:
+        tokens = doc.char_span(span.start, span.end, alignment_mode="expand")
+        places.append((-1, -1, "") if tokens is None else (tokens.start, tokens.end, span.label))
+    met = Counter(places)
+    # Of several in one place the Doc holds but one.
+    return [
+        replace(span, kb_id=ids[place][0], ent_id=ids[place][1])
+        if place in ids and met[place] == 1
+        else span
+        for span, place in zip(spans, places)
+    ]
 
 
 def _missing(doc: Doc) -> list[tuple[int, int]]:
@@ -228,9 +260,10 @@ def _entities(doc: Doc, record: Record, counts: ConversionCounts, policy: Policy
         if left or right:
             counts.trimmed += 1
             start, end = start + left, end - right
-        ent = doc.char_span(start, end, label=span.label)
+        named: dict[str, Any] = {"label": span.label, "kb_id": span.kb_id, "span_id": span.ent_id}
+        ent = doc.char_span(start, end, **named)
         if ent is None and policy.misaligned == "snap":
-            ent = doc.char_span(start, end, label=span.label, alignment_mode="expand")
+            ent = doc.char_span(start, end, **named, alignment_mode="expand")
             counts.snapped += ent is not None
         if ent is None:
             counts.dropped += 1

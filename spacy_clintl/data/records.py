@@ -22,6 +22,8 @@ class Span:
     attributes (Mapping[str, Any]): What the source says of it: assertion, negation, a concept's
         identifier. Must fit into JSON.
     notes (tuple[str, ...]): Free remarks of the annotators.
+    kb_id (str): The concept it stands for, in a knowledge base: `ent.kb_id_` of a Doc.
+    ent_id (str): What a Doc calls it: `ent.id_`.
     """
 
     start: int
@@ -31,10 +33,12 @@ class Span:
     id: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    kb_id: str = ""
+    ent_id: str = ""
 
     @property
     def bare(self) -> bool:
-        """Whether start, end and label say all there is."""
+        """Whether an entity of a Doc can hold all there is."""
         return not (self.fragments or self.id or self.attributes or self.notes)
 
     def to_dict(self) -> dict[str, Any]:
@@ -48,6 +52,10 @@ class Span:
             data["attributes"] = dict(self.attributes)
         if self.notes:
             data["notes"] = list(self.notes)
+        if self.kb_id:
+            data["kb_id"] = self.kb_id
+        if self.ent_id:
+            data["ent_id"] = self.ent_id
         return data
 
     @classmethod
@@ -61,6 +69,8 @@ class Span:
             id=data.get("id", ""),
             attributes=data.get("attributes", {}),
             notes=tuple(data.get("notes", ())),
+            kb_id=data.get("kb_id", ""),
+            ent_id=data.get("ent_id", ""),
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span, SpanGroup
 
 from ..data.docbin import docbin_writer, read_docbin
 from ..data.docs import to_doc
@@ -42,9 +42,10 @@ def align_corpus(
     """Carry entities and categories of a corpus onto its translation.
 
     The documents are paired by their ids if both sides have the same, else in order; their
-    sentences by number, or by length where there are not as many. Tokens, ids and meta of the
-    translation stay as they are; entities and categories that it has are replaced, unless the
-    source is not annotated for them.
+    sentences by number, or by length where there are not as many. Tokens, ids, meta and groups of
+    spans (`doc.spans`) of the translation stay as they are; entities and categories that it has are
+    replaced, unless the source is not annotated for them. Groups of spans of the source are left
+    out, and counted.
 
     source_path (str | Path): The labelled corpus: a .spacy file, or a folder of them.
     target_path (str | Path): Its translation.
@@ -78,9 +79,12 @@ def align_corpus(
     results = iter(projector.project_all(tasks))
     left = iter(tasks)
     with docbin_writer(out) as add:
-        for (one, other), found in zip(cut, beads):
+        for (one, other), (doc, translation), found in zip(cut, pairs, beads):
             placed = [(bead, next(left), next(results)) for bead in found]
-            add(labelled(one.record, other.record, placed, nlp, mask, report))
+            made = labelled(one.record, other.record, placed, nlp, mask, report)
+            copy_groups(translation, made)
+            add(made)
+            report.group_spans += sum(map(len, doc.spans.values()))
             report.segments += len(found)
     report.documents = report.written = len(pairs)
     report.seconds = time.monotonic() - started
@@ -114,6 +118,16 @@ def pair_documents(
             Errors.CL662.format(source=source_path, target=target_path, n=len(same), m=len(ids))
         )
     return [(by_id[name], doc) for name, doc in zip(ids, target)]
+
+
+def copy_groups(source: Doc, target: Doc) -> None:
+    """Copy groups of spans to a Doc of the same tokens, with their attributes."""
+    for key, group in source.spans.items():
+        spans = [
+            Span(target, one.start, one.end, one.label_, kb_id=one.kb_id_, span_id=one.id_)
+            for one in group
+        ]
+        target.spans[key] = SpanGroup(target, name=key, spans=spans, attrs=dict(group.attrs))
 
 
 def language_of(docs: Sequence[Doc]) -> str | None:

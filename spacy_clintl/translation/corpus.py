@@ -42,7 +42,8 @@ def translate_corpus(
     Texts are cut into sentences and lines, never inside an entity. A segment in which an entity was
     lost, or which a filter rejects, stays in the text, but its tokens are not annotated for
     entities (ENT_IOB is missing), so that nothing false is learned from it. Of a segment that the
-    source annotates only in part, only the entities are annotated.
+    source annotates only in part, only the entities are annotated. Groups of spans (`doc.spans`)
+    are left out, and counted.
 
     path (str | Path): A .spacy file, or a folder of them.
     out (str | Path): The .spacy file to write; it appears whole, or not at all.
@@ -108,6 +109,7 @@ def translate_corpus(
                 report.count(ones, masked=bool(mask))
             report.count(Projected(one.label, 0, 0, DROPPED, 0.0) for one in plan.astray)
             add(doc)
+            report.group_spans += plan.group_spans
             report.written += 1
         if report.failed and (not drop_failed or not report.written):
             raise _failure(report, out)

@@ -81,11 +81,13 @@ class Plan:
     record (Record): The document.
     pieces (list[Piece]): Its segments; all of the text between them is white space.
     astray (list[Entity]): Entities that lie in no segment, as of a pair across both sides.
+    group_spans (int): How many spans are in its groups, which are not translated.
     """
 
     record: Record
     pieces: list[Piece]
     astray: list[Entity] = field(default_factory=list)
+    group_spans: int = 0
 
 
 def plan_document(doc: Doc) -> Plan:
@@ -103,7 +105,7 @@ def plan_document(doc: Doc) -> Plan:
         Piece(span, record.text[slice(*span)], partly=partly_annotated(record, span))
         for span in spans
     ]
-    plan = Plan(record, pieces)
+    plan = Plan(record, pieces, group_spans=sum(map(len, doc.spans.values())))
     for entity in entities:
         n = bisect_left(pieces, entity.end, key=lambda piece: piece.span[1])
         if n == len(pieces) or entity.start < pieces[n].span[0]:

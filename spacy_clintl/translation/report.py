@@ -31,6 +31,7 @@ class Report:
     entities (dict[str, Counter[str]]): Entities of written documents, by label and status; those
         that were found in a segment that is not annotated count as 'masked'.
     masked (Counter[str]): Segments of which tokens are not annotated for entities, by reason.
+    group_spans (int): Spans of groups (`doc.spans`) of written documents; they are left out.
     cost (Cost): Of what was translated now.
     seconds (float): How long it took.
     seconds_an_entity (float): Assumed for the estimate of hours saved.
@@ -48,6 +49,7 @@ class Report:
     failed: Counter[str] = field(default_factory=Counter)
     entities: dict[str, Counter[str]] = field(default_factory=dict)
     masked: Counter[str] = field(default_factory=Counter)
+    group_spans: int = 0
     cost: Cost = field(default_factory=Cost)
     seconds: float = 0.0
     seconds_an_entity: float = SECONDS_AN_ENTITY
@@ -104,6 +106,7 @@ class Report:
                     label: _statuses(counts) for label, counts in sorted(self.entities.items())
                 },
             },
+            "spans_of_groups_left_out": self.group_spans,
             "characters": self.cost.characters,
             "price": {"amount": round(self.cost.price, 4), "currency": self.cost.currency},
             "seconds": round(self.seconds, 3),

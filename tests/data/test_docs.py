@@ -194,6 +194,36 @@ def test_partial_annotation_survives_a_record(nlp):
     assert to_record(nlp("plain")).missing == []
 
 
+def test_ids_of_entities_survive_a_record(nlp):
+    doc = nlp("high fever and cough")
+    doc.ents = [
+        doc.char_span(5, 10, label="SIGN", kb_id="C001", span_id="e1"),
+        doc.char_span(15, 20, label="SIGN"),
+    ]
+    record = to_record(through_docbin(doc, nlp.vocab))
+    assert record.spans == [
+        Span(5, 10, "SIGN", kb_id="C001", ent_id="e1"),
+        Span(15, 20, "SIGN"),
+    ]
+    again = through_docbin(to_doc(record, nlp, ConversionCounts()), nlp.vocab)
+    assert [(ent.kb_id_, ent.id_) for ent in again.ents] == [("C001", "e1"), ("", "")]
+    # A Doc holds them without a second copy, but not two for one span, nor those of nested ones.
+    assert "spans" not in again.user_data
+    spans = [
+        Span(0, 10, "SIGN"),
+        Span(5, 10, "SIGN", kb_id="C1"),
+        Span(15, 20, "SIGN", kb_id="C2"),
+        Span(15, 20, "SIGN", kb_id="C3"),
+    ]
+    doc = through_docbin(to_doc(Record(doc.text, spans=spans), nlp, ConversionCounts()), nlp.vocab)
+    assert to_record(doc).spans == spans
+    # A linker that comes later names those that it knows.
+    doc.ents = [
+        doc.char_span(ent.start_char, ent.end_char, ent.label_, kb_id="C4") for ent in doc.ents
+    ]
+    assert [span.kb_id for span in to_record(doc).spans] == ["C4", "C1", "C2", "C3"]
+
+
 def test_simple_docs_carry_no_second_copy(nlp):
     doc = to_doc(Record("No fever", spans=[Span(3, 8, "SIGN")]), nlp, ConversionCounts())
     assert not doc.user_data

@@ -40,10 +40,11 @@ def test_what_is_not_given_is_none_and_what_is_empty_is_empty(tmp_path):
     assert records[3].where == f"{path}:7"
 
 
-def test_what_is_missing_is_written_and_read(tmp_path):
+def test_what_is_missing_and_ids_are_written_and_read(tmp_path):
     given = [
         Record("Fever. Cough", spans=[Span(0, 5, "SIGN")], missing=[(7, 12)]),
         Record("Fever. Cough", spans=[]),
+        Record("Fever", spans=[Span(0, 5, "SIGN", kb_id="C001", ent_id="e1")]),
     ]
     write_records(given, tmp_path / "a.jsonl")
     records, _ = read(tmp_path / "a.jsonl")

@@ -3,6 +3,7 @@ from functools import lru_cache
 
 import pytest
 import spacy
+from spacy.tokens import SpanGroup
 
 from spacy_clintl.data.docbin import docbin_writer, read_docbin
 from spacy_clintl.data.docs import to_doc, to_record
@@ -307,6 +308,24 @@ def test_what_nobody_annotated_stays_so(tmp_path):
     target.set_ents([target.char_span(13, 19, "OLD")], missing=[target[4:]], default="outside")
     docs, _ = run(tmp_path, [annotated("Patient with fever. Pain and cough.")], [target])
     assert [token.ent_iob_ for token in docs[0]] == ["O", "O", "B", "O", "", "", "", ""]
+
+
+def test_ids_are_carried_and_groups_of_the_translation_stay(tmp_path):
+    doc = annotated("Patient with fever.", ("fever", "SIGN"))
+    doc.ents = [doc.char_span(13, 18, label="SIGN", kb_id="C001", span_id="e1")]
+    doc.spans["ours"] = [doc[0:1], doc[1:2]]
+    target = annotated("Paciente con fiebre.", lang="es")
+    part = target.char_span(0, 12, label="SECTION", kb_id="S1", span_id="s1")
+    target.spans["theirs"] = SpanGroup(target, spans=[part], attrs={"scores": [0.5]})
+    docs, report = run(tmp_path, [doc], [target])
+    assert [(ent.text, ent.kb_id_, ent.id_) for ent in docs[0].ents] == [("fiebre", "C001", "e1")]
+    assert list(docs[0].spans) == ["theirs"]
+    group = docs[0].spans["theirs"]
+    assert [(one.text, one.label_, one.kb_id_, one.id_) for one in group] == [
+        ("Paciente con", "SECTION", "S1", "s1")
+    ]
+    assert list(group.attrs["scores"]) == [0.5]
+    assert report.to_dict()["spans_of_groups_left_out"] == 2
 
 
 def test_only_sentences_that_are_there_are_masked(tmp_path):

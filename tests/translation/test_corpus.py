@@ -321,6 +321,19 @@ def test_entities_in_one_token_collide(tmp_path):
     assert report.entities == {"Z": {"kept": 1}, "X": {"collided": 1}, "Y": {"collided": 1}}
 
 
+def test_ids_go_along_and_groups_are_counted(tmp_path):
+    doc = annotated("Paciente con fiebre alta y tos.", ("fiebre alta", "X"))
+    doc.ents = [Span(doc, 2, 4, "X", kb_id="C001", span_id="e1"), Span(doc, 5, 6, "X")]
+    doc.spans["g"] = [doc[0:2], doc[5:6]]
+    docs, report = run(tmp_path, doc, annotated("tos", ("tos", "X")))
+    assert [(ent.text, ent.kb_id_, ent.id_) for ent in docs[0].ents] == [
+        ("high fever", "C001", "e1"),
+        ("cough", "", ""),
+    ]
+    assert not docs[0].spans
+    assert report.to_dict()["spans_of_groups_left_out"] == 2
+
+
 class Losing(Projector):
     """Loses the entity 'tos' and is unsure of 'fiebre'."""
 

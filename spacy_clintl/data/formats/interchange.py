@@ -2,10 +2,10 @@
 
 {"id": …, "text": …, "lang": …, "cats": {"task/label": 1.0}, "spans": [{"start", "end", "label"}],
 "meta": {…}}. Only `text` must be there; a span may also have `fragments` ([[start, end], …] of a
-discontinuous entity), `id`, `attributes` and `notes`, and a text its own `tokens`, `spaces` and
-`sentences` (the first token of each). `missing` ([[start, end], …]) is where a text with `spans`
-is not annotated for entities. A missing or null `cats` or `spans` says that nobody
-annotated the text for it; an empty one says that nothing was found.
+discontinuous entity), `id`, `attributes`, `notes`, `kb_id` and `ent_id`, and a text its own
+`tokens`, `spaces` and `sentences` (the first token of each). `missing` ([[start, end], …]) is where
+a text with `spans` is not annotated for entities. A missing or null `cats` or `spans` says that
+nobody annotated the text for it; an empty one says that nothing was found.
 """
 
 import gzip
@@ -190,4 +190,6 @@ def _span(item: Any, n: int) -> Span:
         id=str(item.get("id") or ""),
         attributes=attributes,
         notes=tuple(map(str, notes)),
+        kb_id=str(item.get("kb_id") or ""),
+        ent_id=str(item.get("ent_id") or ""),
     )
