@@ -67,6 +67,9 @@ def align_cli(
 
     if out.suffix != ".spacy":
         raise ClintlError(Errors.CL140.format(path=out))
+    if not 0 <= seconds_an_entity < float("inf"):
+        option, rule = "--seconds-an-entity", "a number from 0 on"
+        raise ClintlError(Errors.CL405.format(option=option, value=seconds_an_entity, rule=rule))
     if encoder and (lexicon or parallel):
         option = "--seed-lexicon" if lexicon else "--parallel"
         raise ClintlError(Errors.CL661.format(option=option))

@@ -92,6 +92,9 @@ def translate_cli(
                 option="--min-confidence", value=min_confidence, rule="a number from 0 to 1"
             )
         )
+    if not 0 <= seconds_an_entity < float("inf"):
+        option, rule = "--seconds-an-entity", "a number from 0 on"
+        raise ClintlError(Errors.CL405.format(option=option, value=seconds_an_entity, rule=rule))
     if hashes_only and cache is None:
         raise ClintlError(
             Errors.CL405.format(option="--hashes-only", value="set", rule="with --cache")
@@ -104,7 +107,7 @@ def translate_cli(
         opened = Cache(cache, hashes_only=hashes_only)
         if estimate:
             with opened as store:
-                n, cost = estimate_corpus(path, made, chosen, source, target, cache=store)
+                n, cost = estimate_corpus(path, made, chosen, source, target, out=out, cache=store)
             price = f", {cost.price:.2f} {cost.currency}" if cost.currency else ""
             msg.info(f"{n:,} segments to translate: {cost.characters:,} characters{price}")
             return

@@ -9,7 +9,7 @@ from pathlib import Path
 from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 
-from ..data.docbin import docbin_writer, read_docbin
+from ..data.docbin import docbin_writer
 from ..data.docs import to_doc
 from ..data.records import ConversionCounts, Record
 from ..data.records import Span as Entity
@@ -17,6 +17,7 @@ from ..errors import ClintlError, Errors
 from .alignment.projector import AlignmentProjector
 from .alignment.seed import guess_language
 from .alignment.tasks import Task
+from .corpus import input_files, iter_inputs
 from .pairing import cut_document, iter_beads, length_ratio, make_task
 from .plans import LOST, PARTLY, partly_annotated, told
 from .projection import COLLIDED, DISCONTINUOUS, DROPPED, Projected
@@ -47,7 +48,8 @@ def align_corpus(
     replaced, unless the source is not annotated for them. Groups of spans of the source are left
     out, and counted.
 
-    source_path (str | Path): The labelled corpus: a .spacy file, or a folder of them.
+    source_path (str | Path): The labelled corpus: a .spacy file, or a folder of them, of which
+        `out` is none.
     target_path (str | Path): Its translation.
     out (str | Path): The .spacy file to write; it appears whole, or not at all.
     projector (AlignmentProjector): Trained here, on these sentence pairs.
@@ -62,7 +64,7 @@ def align_corpus(
     """
     started = time.monotonic()
     source_docs, target_docs = (
-        read_docbin(path, blank_pipeline(lang or "xx").vocab)
+        list(iter_inputs(path, input_files(path, out), blank_pipeline(lang or "xx").vocab))
         for path, lang in ((source_path, source), (target_path, target))
     )
     pairs = pair_documents(source_docs, target_docs, source_path, target_path)
@@ -98,8 +100,8 @@ def pair_documents(
 
     source, target (Sequence[Doc]): Both corpora.
     source_path, target_path (str | Path): For messages.
-    RETURNS (list[tuple[Doc, Doc]]): By id if both have the same ids, else by place; in the order of
-        the translation.
+    RETURNS (list[tuple[Doc, Doc]]): By id if both have the same ids, those of the same id in order,
+        else by place; in the order of the translation.
     RAISES (ClintlError): There are not as many of both, or only some have the same ids.
     """
     if len(source) != len(target):
@@ -108,16 +110,27 @@ def pair_documents(
                 source=source_path, n=len(source), target=target_path, m=len(target)
             )
         )
-    by_id = {str(doc.user_data.get("id") or ""): doc for doc in source}
-    ids = [str(doc.user_data.get("id") or "") for doc in target]
-    same = set(ids) & set(by_id) - {""}
-    if len(source) != len(by_id) or len(ids) != len(set(ids)) or not same:
+    ours, theirs = numbered_ids(source), numbered_ids(target)
+    by_id = dict(zip(ours, source))
+    same = by_id.keys() & set(theirs)
+    if not any(name for name, _ in same):
         return list(zip(source, target))
-    if len(same) < len(ids):
+    if len(same) < len(target):
         raise ClintlError(
-            Errors.CL662.format(source=source_path, target=target_path, n=len(same), m=len(ids))
+            Errors.CL662.format(source=source_path, target=target_path, n=len(same), m=len(target))
         )
-    return [(by_id[name], doc) for name, doc in zip(ids, target)]
+    return [(by_id[key], doc) for key, doc in zip(theirs, target)]
+
+
+def numbered_ids(docs: Sequence[Doc]) -> list[tuple[str, int]]:
+    """List the ids of documents, each with how many before have the same."""
+    met: Counter[str] = Counter()
+    found = []
+    for doc in docs:
+        name = str(doc.user_data.get("id") or "")
+        found.append((name, met[name]))
+        met[name] += 1
+    return found
 
 
 def copy_groups(source: Doc, target: Doc) -> None:

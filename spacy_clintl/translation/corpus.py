@@ -2,11 +2,15 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from ..data.docbin import count_docs, docbin_files, docbin_writer, iter_docbin
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+
+from ..data.docbin import count_docs, docbin_files, docbin_writer, iter_file
 from ..errors import ClintlError, Errors
 from .cache import Cache, translate_cached
 from .markers import MarkerProjector
@@ -45,7 +49,7 @@ def translate_corpus(
     source annotates only in part, only the entities are annotated. Groups of spans (`doc.spans`)
     are left out, and counted.
 
-    path (str | Path): A .spacy file, or a folder of them.
+    path (str | Path): A .spacy file, or a folder of them, of which `out` is none.
     out (str | Path): The .spacy file to write; it appears whole, or not at all.
     translator (Translator): Translates.
     projector (Projector): Finds the entities again.
@@ -61,7 +65,8 @@ def translate_corpus(
         translated and `drop_failed` is not set; all others have been, then, and are in the cache.
     """
     started = time.monotonic()
-    total = sum(count_docs(file) for file in docbin_files(path))
+    files = input_files(path, out)
+    total = sum(count_docs(file) for file in files)
     reader, nlp = blank_pipeline(source), blank_pipeline(target)
     translator.check(source, target)
     report = Report(source=source, target=target, seconds_an_entity=seconds_an_entity)
@@ -69,7 +74,7 @@ def translate_corpus(
     report.projector = projector.fingerprint()
 
     def planned() -> Iterator[Planned]:
-        docs = (plan_document(doc) for doc in iter_docbin(path, reader.vocab, forget=True))
+        docs = (plan_document(doc) for doc in iter_inputs(path, files, reader.vocab, forget=True))
         while plans := list(islice(docs, BATCH)):
             texts = _texts(plans, projector)
             done = _translate(texts, translator, source, target, cache, report)
@@ -124,6 +129,7 @@ def estimate_corpus(
     source: str,
     target: str,
     *,
+    out: str | Path | None = None,
     cache: Cache | None = None,
 ) -> tuple[int, Cost]:
     """Say what translating a corpus would take; nothing is translated.
@@ -133,6 +139,7 @@ def estimate_corpus(
     projector (Projector): Its marks are part of what is translated.
     source (str): The language of the corpus.
     target (str): The language wanted.
+    out (str | Path | None): The file that would be written.
     cache (Cache | None): What it has costs nothing.
     RETURNS (tuple[int, Cost]): How many different segments would be translated, and their cost.
     RAISES (ClintlError): As `translate_corpus`.
@@ -142,7 +149,8 @@ def estimate_corpus(
     fingerprint = translator.fingerprint(source, target)
     met: set[str] = set()
     cost = Cost()
-    docs = (plan_document(doc) for doc in iter_docbin(path, reader.vocab, forget=True))
+    files = input_files(path, out)
+    docs = (plan_document(doc) for doc in iter_inputs(path, files, reader.vocab, forget=True))
     while plans := list(islice(docs, BATCH)):
         texts = dict.fromkeys(one.text for one in _texts(plans, projector))
         known = cache.get(texts, (source, target), fingerprint) if cache else {}
@@ -150,6 +158,46 @@ def estimate_corpus(
         met.update(fresh)
         cost += translator.cost([Segment(text) for text in fresh])
     return len(met), cost
+
+
+def input_files(path: str | Path, out: str | Path | None) -> list[Path]:
+    """List the files to read, without an output of a run before that lies in their folder.
+
+    path (str | Path): A .spacy file, or a folder of them.
+    out (str | Path | None): The output: a file, or a folder if it is large.
+    RETURNS (list[Path]): The files, in order.
+    RAISES (ClintlError): The path does not exist, or the folder has no such file.
+    """
+    files = docbin_files(path)
+    if out is None or Path(out).resolve() == Path(path).resolve():
+        return files
+    own = Path(out).resolve()
+    files = [file for file in files if own not in (file.resolve(), *file.resolve().parents)]
+    if not files:
+        raise ClintlError(Errors.CL161.format(path=path))
+    return files
+
+
+def iter_inputs(
+    path: str | Path, files: Sequence[Path], vocab: Vocab, *, forget: bool = False
+) -> Iterator[Doc]:
+    """Read documents as `iter_docbin` does, from files that are listed already.
+
+    path (str | Path): What the files were listed from, for messages.
+    files (Sequence[Path]): The files.
+    vocab (Vocab): The vocabulary of the documents.
+    forget (bool): See `iter_docbin`.
+    YIELDS (Doc): The documents, in order.
+    RAISES (ClintlError): A file cannot be read, or there is no document.
+    """
+    empty = True
+    for file in files:
+        with vocab.memory_zone() if forget else nullcontext():
+            for doc in iter_file(file, vocab):
+                empty = False
+                yield doc
+    if empty:
+        raise ClintlError(Errors.CL152.format(path=path))
 
 
 def _texts(plans: Sequence[Plan], projector: Projector) -> list[Segment]:

@@ -93,6 +93,13 @@ def test_an_encoder_links_instead(folder):
         assert (code, "CL661" in output, option in output) == (1, True, True)
 
 
+@pytest.mark.parametrize("seconds", ["nan", "-5", "inf"])
+def test_bad_seconds_are_told_before_any_work(folder, seconds):
+    code, output = run(folder, "--seconds-an-entity", seconds)
+    assert (code, "CL405" in output, "--seconds-an-entity" in output) == (1, True, True)
+    assert not (folder / "out.spacy").exists()
+
+
 def test_lost_entities_are_told(folder):
     code, output = run(folder, "--min-confidence", "1")
     assert code == 0, output

@@ -64,6 +64,14 @@ def test_a_corpus_is_translated_with_cache_and_report(folder):
     }
 
 
+@pytest.mark.parametrize("seconds", ["nan", "-5", "inf"])
+def test_bad_seconds_are_told_before_any_work(folder, seconds):
+    options = ("--translator", "lexicon", "--lexicon", folder / "es-en.tsv")
+    code, output = run(folder, *options, "--seconds-an-entity", seconds)
+    assert (code, "CL405" in output, "--seconds-an-entity" in output) == (1, True, True)
+    assert not (folder / "en.spacy").exists()
+
+
 def test_an_estimate_translates_nothing(folder):
     options = ("--translator", "lexicon", "--lexicon", folder / "es-en.tsv")
     code, output = run(folder, *options, "--estimate")

@@ -136,6 +136,31 @@ def test_documents_are_paired_by_ids_or_in_order(tmp_path):
         run(tmp_path, sources, targets)
 
 
+def test_documents_whose_ids_repeat_are_paired_in_their_order(tmp_path):
+    words = {"fever": "fiebre", "cough": "tos", "aspirin": "aspirina", "pain": "dolor"}
+    sources = [
+        annotated(f"Patient with {word}.", (word, "SIGN"), id=name)
+        for name, word in zip(["a", "b", "b", ""], words)
+    ]
+    targets = [
+        annotated(f"Paciente con {word}.", lang="es", id=name)
+        for name, word in [("b", "tos"), ("", "dolor"), ("b", "aspirina"), ("a", "fiebre")]
+    ]
+    docs, _ = run(tmp_path, sources, targets)
+    assert [entities(doc) for doc in docs] == [
+        [(word, "SIGN")] for word in ("tos", "dolor", "aspirina", "fiebre")
+    ]
+    # Sentences of documents, of which the ids are not the same on both sides.
+    targets[2].user_data["id"] = "a"
+    with pytest.raises(ClintlError, match=r"CL662.*3 of the 4 documents"):
+        run(tmp_path, sources, targets)
+    # Ids of one side only, or none in common, say nothing of the order.
+    for doc in targets:
+        doc.user_data["id"] = ""
+    docs, _ = run(tmp_path, sources, [targets[3], *targets[:1], targets[2], targets[1]])
+    assert [entities(doc)[0][0] for doc in docs] == ["fiebre", "tos", "aspirina", "dolor"]
+
+
 def test_as_many_documents_are_wanted(tmp_path):
     sources = [annotated("Fever.", ("Fever", "SIGN"))] * 2
     (tmp_path / "out.spacy").write_bytes(b"old")
@@ -145,6 +170,18 @@ def test_as_many_documents_are_wanted(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "out.spacy", "source.spacy", "target.spacy"
     ]  # fmt: skip
+
+
+def test_an_old_output_among_the_inputs_is_not_read(tmp_path):
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    write(folder / "a.spacy", [annotated("Fever.", ("Fever", "SIGN"))])
+    target = write(tmp_path / "es.spacy", [annotated("Fiebre.", lang="es")])
+    for _ in range(2):
+        report = align_corpus(
+            folder, target, folder / "es.spacy", make_alignment_v1(), source="en", target="es"
+        )
+        assert report.documents == 1
 
 
 def test_the_output_is_whole_or_absent(tmp_path):

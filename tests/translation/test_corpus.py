@@ -6,6 +6,7 @@ from functools import lru_cache
 import pytest
 import spacy
 from spacy.tokens import Doc, Span
+from spacy.vocab import Vocab
 
 from spacy_clintl.data.docbin import docbin_writer, read_docbin
 from spacy_clintl.data.docs import to_doc, to_record
@@ -14,7 +15,7 @@ from spacy_clintl.data.records import Span as Entity
 from spacy_clintl.errors import ClintlError
 from spacy_clintl.pairs import SEPARATOR, join_pair, split_pair
 from spacy_clintl.translation.cache import Cache
-from spacy_clintl.translation.corpus import translate_corpus
+from spacy_clintl.translation.corpus import estimate_corpus, translate_corpus
 from spacy_clintl.translation.lexicon import Lexicon, LexiconTranslator
 from spacy_clintl.translation.markers import MarkerProjector
 from spacy_clintl.translation.pairing import cut_document, iter_beads, make_task
@@ -484,6 +485,34 @@ def test_progress_counts_documents(tmp_path):
     docs = [annotated("tos") for _ in range(130)]
     run(tmp_path, *docs, progress=lambda done, total: told.append((done, total)))
     assert told == [(64, 130), (128, 130), (130, 130)]
+
+
+def test_an_old_output_among_the_inputs_is_not_read(tmp_path):
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    write(folder / "a.spacy", annotated("Paciente con tos.", ("tos", "X")))
+    translated = []
+    settings = (lexicon(), make_provenance_v1(), "es", "en")
+    for _ in range(2):
+        report = translate_corpus(folder, folder / "en.spacy", *settings)
+        translated.append((report.documents, read_docbin(folder / "en.spacy", Vocab())[0].text))
+    assert translated == [(1, "Patient with cough.")] * 2
+    # An output of several files, too.
+    (folder / "en.spacy").rename(tmp_path / "part-00000.spacy")
+    (folder / "en.spacy").mkdir()
+    (tmp_path / "part-00000.spacy").rename(folder / "en.spacy" / "part-00000.spacy")
+    n, _ = estimate_corpus(folder, *settings, out=folder / "en.spacy")
+    assert n == 1
+    assert translate_corpus(folder, folder / "en.spacy", *settings).documents == 1
+    # A file may be replaced by its translation, though a folder without any other holds nothing.
+    (folder / "a.spacy").unlink()
+    with pytest.raises(ClintlError, match="CL161"):
+        translate_corpus(folder, folder / "en.spacy", *settings)
+    path = write(tmp_path / "b.spacy", annotated("tos"))
+    translate_corpus(path, path, *settings)
+    assert read_docbin(path, Vocab())[0].text == "cough"
+    with pytest.raises(ClintlError, match="CL152"):
+        translate_corpus(write(tmp_path / "none.spacy"), tmp_path / "o.spacy", *settings)
 
 
 def test_bad_languages_and_files_are_named(tmp_path):
