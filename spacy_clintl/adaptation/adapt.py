@@ -12,7 +12,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from ..errors import ClintlError, Errors
 from ..models.encoder import check_encoder_folder, max_pieces
 from ..models.freezing import is_trained
 from ..util import move_whole_folder, quiet_transformers
-from .base import check_target, give_usual_rights, read_provenance
+from .base import check_rows, check_target, give_usual_rights, read_provenance, resolved
 from .blocks import Blocks, PieceCounts, read_pieces, special_frame, write_pieces
 from .card import CHART, describe_corpora, draw_log, write_card
 from .corpus import Corpus, choose_documents, tell_bad
@@ -39,7 +39,7 @@ from .stages import Run, train
 from .vocabulary import Growth, grow_vocabulary
 from .watching import LOG_FILE
 from .whole_words import WordBorders
-from .work import open_work_folder, work_folder_of
+from .work import claim_work_folder, open_work_folder, work_folder_of
 
 
 @dataclass(frozen=True)
@@ -81,38 +81,40 @@ def adapt(
     RETURNS (dict): What is written to `adaptation.json`: settings, counts, held-out loss in nats
         and perplexity before and after, seconds, word pieces a second. Beside it lie a model card,
         `training_log.jsonl` with a line a step and, where matplotlib is, a chart of the loss.
-    RAISES (ClintlError): For unusable folders, text or settings, a loss that is no number, and
-        a full disk.
+    RAISES (ClintlError): For unusable folders, text or settings, another process with the same
+        `out`, a loss that is no number, and a full disk.
     """
     began = time.perf_counter()
     settings = settings or AdaptSettings()
-    base, out = Path(base), Path(out)
-    with joined() as processes, _full_disk_named(work_folder_of(out)):
+    base, out = Path(base), resolved(out)
+    full = _full_disk_named(work_folder_of(out))
+    with ExitStack() as claims, joined() as processes, full:
         tell = tell if processes.is_main else _keep_quiet
         with processes.main_first():
             # The others find a work folder: whether to go on in it was decided.
             own = resume if processes.is_main else True
-            found = _prepare(base, out, texts, settings, processes, resume=own, tell=tell)
+            found = _prepare(base, out, texts, settings, processes, claims, resume=own, tell=tell)
         set_seed(settings.seed)
-        model, fresh = load_masked_lm(base)
-        if found.growth is not None:
-            add_rows(model, found.growth)
-        plan = make_plan(
-            settings, n_blocks=len(found.train), fresh_head=fresh, processes=processes.count
-        )
-        run = Run(
-            model,
-            found.tokenizer,
-            found.train,
-            found.held,
-            settings,
-            plan,
-            found.work,
-            tell,
-            list(callbacks),
-            processes,
-        )
-        _check_run(run)
+        with _nothing_kept(found.work):
+            model, fresh = load_masked_lm(base)
+            if found.growth is not None:
+                add_rows(model, found.growth)
+            plan = make_plan(
+                settings, n_blocks=len(found.train), fresh_head=fresh, processes=processes.count
+            )
+            run = Run(
+                model,
+                found.tokenizer,
+                found.train,
+                found.held,
+                settings,
+                plan,
+                found.work,
+                tell,
+                list(callbacks),
+                processes,
+            )
+            _check_run(run)
         _announce(run, fresh)
         losses = {"before": run.measure()}
         if fresh:
@@ -150,6 +152,7 @@ def _prepare(
     texts: Sequence[str | Path],
     settings: AdaptSettings,
     processes: Processes,
+    claims: ExitStack,
     *,
     resume: bool,
     tell: Callable[[str], None],
@@ -158,6 +161,8 @@ def _prepare(
     tokenizer = _check_base(base, settings)
     check_target(out)
     files = find_text_files(texts)
+    if processes.is_main:
+        claim_work_folder(out, claims)
     work = open_work_folder(
         out, base, files, settings, processes=processes.count, resume=resume, tell=tell
     )
@@ -169,8 +174,8 @@ def _prepare(
             tokenizer, growth = grow_vocabulary(
                 tokenizer, corpus, work, settings, base=base, tell=tell
             )
-    counts, train, held = _pieces(corpus, tokenizer, work, settings, tell, growth)
-    corpora = describe_corpora(texts, work)
+        counts, train, held = _pieces(corpus, tokenizer, work, settings, tell, growth)
+        corpora = describe_corpora(texts, work)
     return _Prepared(work, tokenizer, growth, corpus, counts, train, held, corpora)
 
 
@@ -185,6 +190,7 @@ def _check_base(base: Path, settings: AdaptSettings) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(
             str(base), local_files_only=True, trust_remote_code=False
         )
+    check_rows(tokenizer, config, base)
     if settings.add_words:
         # Before any text is read.
         growth_of(tokenizer, base)
@@ -218,7 +224,6 @@ def _pieces(
     train, held, counts = read_pieces(work)
     left_out = counts.left_out
     if not len(train):
-        shutil.rmtree(work)
         paths = ", ".join(map(str, corpus.texts))
         raise ClintlError(
             Errors.CL400.format(paths=paths, n_empty=left_out["empty"], n_bad=left_out["bad"])
@@ -235,11 +240,9 @@ def _pieces(
 def _check_run(run: Run) -> None:
     settings, kind = run.settings, run.model.config.model_type
     if settings.gradient_checkpointing and not run.model.supports_gradient_checkpointing:
-        shutil.rmtree(run.work, ignore_errors=True)
         raise ClintlError(Errors.CL451.format(kind=kind))
     for name in ("patience", "evaluate_every"):
         if getattr(settings, name) and not len(run.held):
-            shutil.rmtree(run.work, ignore_errors=True)
             raise ClintlError(Errors.CL453.format(option="--" + name.replace("_", "-")))
 
 
@@ -283,7 +286,8 @@ def _nothing_kept(work: Path) -> Iterator[None]:
     try:
         yield
     except ClintlError:
-        shutil.rmtree(work)
+        # Each of several processes comes here.
+        shutil.rmtree(work, ignore_errors=True)
         raise
 
 

@@ -47,7 +47,7 @@ def fetch_base(
     RAISES (ClintlError): When the encoder is nowhere, of an unsupported kind, damaged, not the one
         that `sha256` describes, or needs a library that is missing.
     """
-    out = Path(out)
+    out = resolved(out)
     check_target(out)
     source = find_source(name, revision)
     weights = _find_weights(source.folder)
@@ -60,7 +60,8 @@ def fetch_base(
             with _named_as(folder, source.folder):
                 _write_tokenizer(source.folder, folder)
                 check_encoder_folder(folder)
-                load_encoder(folder)
+                encoder = load_encoder(folder)
+                check_rows(encoder.tokenizer, encoder.module.config, folder)
             provenance = {
                 "name": name,
                 "source": source.kind,
@@ -90,16 +91,48 @@ def read_provenance(folder: str | Path) -> dict[str, Any]:
     return {**told, "sha256": sums}
 
 
+def resolved(out: str | Path) -> Path:
+    """RETURNS (Path): Where a folder to write lies: a link goes on to lead to it.
+
+    RAISES (ClintlError): That cannot be told.
+    """
+    try:
+        return Path(out).resolve()
+    except (OSError, RuntimeError) as error:
+        raise ClintlError(Errors.CL219.format(path=out, reason=error)) from error
+
+
 def check_target(out: Path) -> None:
     """Refuse to replace anything but an encoder folder or an empty one.
 
-    out (Path): Where an encoder is to be written.
-    RAISES (ClintlError): When something else lies there.
+    out (Path): Where an encoder is to be written, resolved.
+    RAISES (ClintlError): When something else lies there, or the current folder.
     """
-    if not out.exists() or (out / "config.json").is_file():
-        return
-    if not out.is_dir() or any(out.iterdir()):
-        raise ClintlError(Errors.CL217.format(path=out))
+    try:
+        if Path.cwd().is_relative_to(out):
+            # It would be another folder of the same name; whoever is in it stays in the old one.
+            reason = "the current folder cannot be replaced"
+            raise ClintlError(Errors.CL219.format(path=out, reason=reason))
+        if not out.exists() or (out / "config.json").is_file():
+            return
+        if not out.is_dir() or any(out.iterdir()):
+            raise ClintlError(Errors.CL217.format(path=out))
+    except OSError as error:
+        raise ClintlError(Errors.CL219.format(path=out, reason=error)) from error
+
+
+def check_rows(tokenizer: Any, config: Any, folder: str | Path) -> None:
+    """Refuse a tokenizer with pieces that the encoder has no rows for.
+
+    tokenizer (PreTrainedTokenizerFast): The encoder's tokenizer.
+    config (PretrainedConfig): The encoder's configuration.
+    folder (str | Path): Names the encoder in messages.
+    RAISES (ClintlError): A piece has a number beyond the rows.
+    """
+    highest = max(tokenizer.get_vocab().values(), default=-1)
+    if highest >= config.vocab_size:
+        values = {"highest": highest, "rows": config.vocab_size}
+        raise ClintlError(Errors.CL471.format(path=folder, **values))
 
 
 def give_usual_rights(folder: Path) -> None:

@@ -135,6 +135,9 @@ class AdaptSettings:
                 option = "--" + name.replace("_", "-")
                 raise ClintlError(Errors.CL405.format(option=option, value=value, rule=rule))
 
+        if self.max_steps and (self.head_warmup_steps or 0) >= self.max_steps:
+            values = {"head_steps": self.head_warmup_steps, "steps": self.max_steps}
+            raise ClintlError(Errors.CL406.format(**values))
         for name in ("patience", "evaluate_every"):
             if getattr(self, name) and not self.held_out:
                 raise ClintlError(Errors.CL453.format(option="--" + name.replace("_", "-")))

@@ -1,13 +1,17 @@
 """The work folder of a run, and whether an interrupted run can go on in it."""
 
+import errno
 import hashlib
 import json
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from ..data.raw import find_text_files
+from ..errors import ClintlError, Errors
+from ..locks import claimed
 from ..util import sha256_of, whole_file
 from .settings import AdaptSettings
 
@@ -20,6 +24,26 @@ def work_folder_of(out: Path) -> Path:
     """RETURNS (Path): The folder beside `out` in which a run does its work."""
     out = Path(out).absolute()
     return out.parent / f".{out.name}.adapting"
+
+
+def claim_work_folder(out: Path, claims: ExitStack) -> None:
+    """Keep other processes off a run's work folder; the claim goes with the process.
+
+    out (Path): The run's final folder.
+    claims (ExitStack): Gives the claim back when it is closed.
+    RAISES (ClintlError): Another process has it, or nothing can be written beside `out`.
+    """
+    work = work_folder_of(out)
+    try:
+        # Beside the work folder, which is taken away by a run that starts anew.
+        claim = claimed(work.with_name(f"{work.name}.lock"), keep_folder=True)
+        mine = claims.enter_context(claim)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+        raise ClintlError(Errors.CL219.format(path=out, reason=error)) from error
+    if not mine:
+        raise ClintlError(Errors.CL470.format(path=out))
 
 
 def open_work_folder(

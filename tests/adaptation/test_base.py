@@ -302,3 +302,21 @@ def test_minilm_from_its_package(tmp_path, no_hub, name):
     assert sha256_of(tmp_path / "out" / "model.safetensors") == MINILM_SHA256
     assert no_hub == []
     assert hidden_states(tmp_path / "out").shape[-1] == 384
+
+
+def test_tokenizer_with_more_pieces_than_rows(tmp_path, source):
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    rows = len(tokenizer)
+    tokenizer.add_tokens(["[EXTRA]"])
+    tokenizer.save_pretrained(source)
+    with pytest.raises(ClintlError, match=rf"CL471.*source .* {rows}, .* {rows} rows"):
+        fetch_base(str(source), tmp_path / "out")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["source"]
+
+
+def test_current_folder_is_not_replaced(tmp_path, source, monkeypatch):
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path / "out")
+    with pytest.raises(ClintlError, match=r"CL219.*current folder"):
+        fetch_base(str(source), ".")
+    assert not list((tmp_path / "out").iterdir())

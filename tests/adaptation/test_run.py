@@ -3,16 +3,21 @@
 import errno
 import json
 import shutil
+import subprocess
+import sys
+from contextlib import ExitStack
 
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import TrainerCallback
+from transformers import AutoTokenizer, TrainerCallback
 
 from spacy_clintl.adaptation.adapt import adapt
 from spacy_clintl.adaptation.checkpoints import COMPLETE, last_checkpoint
 from spacy_clintl.adaptation.settings import AdaptSettings
-from spacy_clintl.errors import ClintlError
+from spacy_clintl.adaptation.work import claim_work_folder
+from spacy_clintl.errors import ClintlError, Errors
+from spacy_clintl.locks import claimed
 from tests.encoders import SENTENCES, make_wordpiece_bert
 
 SECRET = "Xanthippe Quillfeather"
@@ -277,6 +282,109 @@ def test_tokenizer_without_a_mask(tmp_path, base, text):
 def test_block_length_that_does_not_fit(tmp_path, base, text, length):
     with pytest.raises(ClintlError, match=rf"CL401.*{length}.* 3 to 128"):
         run(base, tmp_path / "out", text, block_length=length)
+
+
+def test_two_processes_do_not_work_in_one_folder(tmp_path, base, text):
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from spacy_clintl.locks import claimed\n"
+        "with claimed(Path(sys.argv[1]), keep_folder=True) as mine:\n"
+        "    print(mine, flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    with pytest.raises(KeyboardInterrupt):
+        run(base, tmp_path / "out", text, callbacks=[Stop(5)])
+    lock = tmp_path / ".out.adapting.lock"
+    assert not lock.exists()
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    other = subprocess.Popen([sys.executable, "-c", code, str(lock)], **pipes)
+    assert other.stdout.readline() == b"True\n"
+    (tmp_path / "link").symlink_to(tmp_path / "out")
+    for out in ("out", "link", "base/../out"):
+        with pytest.raises(ClintlError, match=rf"CL470.*{tmp_path}/out just now"):
+            run(base, tmp_path / out, text, resume=False)
+    assert (tmp_path / ".out.adapting").is_dir()
+    # As a kill leaves it: the file is there, and nobody holds it.
+    other.kill()
+    other.communicate()
+    assert lock.exists()
+    report, told = run(base, tmp_path / "out", text)
+    assert "Going on" in told
+    assert report["resumed_from_step"] > 0
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_folder_is_claimed_all_the_time_and_only_by_the_main_process(tmp_path, base, text):
+    class Look(TrainerCallback):
+        def on_step_end(self, args, state, control, **kwargs):
+            with claimed(tmp_path / ".out.adapting.lock", keep_folder=True) as mine:
+                found.append(mine)
+
+    found = []
+    run(base, tmp_path / "out", text, callbacks=[Look()], max_steps=5)
+    assert found == [False] * 5
+    with ExitStack() as claims:
+        claim_work_folder(tmp_path / "out", claims)
+        with pytest.raises(ClintlError, match="CL470"):
+            claim_work_folder(tmp_path / "out", claims)
+
+
+@pytest.mark.parametrize("out", ["notes.jsonl/out", "/proc/out", "notes.jsonl/a/b", "x" * 250])
+def test_folder_that_cannot_be_written_is_named_before_any_work(tmp_path, base, text, out):
+    told = []
+    with pytest.raises(ClintlError, match=r"CL219.*cannot be written"):
+        adapt(base, tmp_path / out, [text], AdaptSettings(block_length=16), tell=told.append)
+    assert told == []
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["base", "notes.jsonl"]
+
+
+def test_current_folder_is_not_replaced(tmp_path, base, text, monkeypatch):
+    (tmp_path / "out" / "below").mkdir(parents=True)
+    shutil.copytree(base, tmp_path / "out", dirs_exist_ok=True)
+    for here, out in ((base, "."), (tmp_path / "out" / "below", ".."), (base, str(base))):
+        monkeypatch.chdir(here)
+        with pytest.raises(ClintlError, match=r"CL219.*current folder"):
+            run(base, out, text)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ClintlError, match=r"CL219.*current folder"):
+        run(base, ".", text)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_link_goes_on_to_lead_to_the_folder(tmp_path, base, text):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    run(base, tmp_path / "link", text, max_steps=5)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "there" / "adaptation.json").is_file()
+
+
+@pytest.mark.parametrize("max_steps", [None, 12])
+def test_too_long_a_warming_up_of_the_head_leaves_nothing(tmp_path, base, text, max_steps):
+    with pytest.raises(ClintlError, match="CL406"):
+        run(base, tmp_path / "out", text, head_warmup_steps=500, max_steps=max_steps)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_head_that_cannot_be_resized_leaves_nothing(tmp_path, base, text, monkeypatch):
+    def fail(model, growth):
+        raise ClintlError(Errors.CL441.format(model="X"))
+
+    monkeypatch.setattr("spacy_clintl.adaptation.adapt.add_rows", fail)
+    with pytest.raises(ClintlError, match="CL441"):
+        run(base, tmp_path / "out", text, add_words=2, min_count=1)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_tokenizer_with_more_pieces_than_rows(tmp_path, base, text):
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    rows = len(tokenizer)
+    tokenizer.add_tokens(["[EXTRA]"])
+    tokenizer.save_pretrained(base)
+    with pytest.raises(ClintlError, match=rf"CL471.*base .* {rows}, .* {rows} rows"):
+        run(base, tmp_path / "out", text)
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_what_is_no_encoder_is_not_replaced(tmp_path, base, text):

@@ -25,8 +25,11 @@ def test_plan(changes, n_blocks, fresh, expected):
 
 
 def test_head_must_leave_steps_for_the_encoder():
-    settings = AdaptSettings(max_steps=60, head_warmup_steps=60)
+    # Known before any text is read where the steps are.
     with pytest.raises(ClintlError, match=r"CL406.*60"):
+        AdaptSettings(max_steps=60, head_warmup_steps=60)
+    settings = AdaptSettings(head_warmup_steps=4)
+    with pytest.raises(ClintlError, match=r"CL406.*4 steps.*3 steps"):
         make_plan(settings, n_blocks=100, fresh_head=True)
 
 
