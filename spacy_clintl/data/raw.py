@@ -5,7 +5,7 @@
 | `.txt`, `.txt.gz` | one a file; blank lines separate paragraphs, not documents |
 | `.jsonl`, `.jsonl.gz` | one a line, under the key `text`; blank lines are passed over |
 | `.spacy` | the texts of a DocBin, which is read as a whole |
-| a folder | every such file below it, in sorted order; hidden files are left out |
+| a folder | every such file below it, in sorted order, but not hidden ones and those of encoders |
 
 A record that cannot be used is counted and named by file and line, never by its text, and left
 out. A file that cannot be read at all is an error.
@@ -25,6 +25,8 @@ from ..errors import ClintlError, Errors
 KINDS = (".txt", ".txt.gz", ".jsonl", ".jsonl.gz", ".spacy")
 # How many bad records are named; the others are only counted.
 NAMED = 20
+# Any of these in a folder: it is an encoder, whose vocabulary and training log are no documents.
+ENCODER_FILES = ({"adaptation.json"}, {"config.json", "tokenizer.json"})
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class ReadCounts:
     empty (int): Texts without a visible character, left out.
     bad (int): Records that could not be used, left out.
     bad_named (list[str]): File, line and reason of the first bad records.
-    passed_over (int): Files of other kinds in the folders, not hidden ones.
+    passed_over (int): Files of other kinds and of encoders in the folders, not hidden ones.
     """
 
     documents: int = 0
@@ -103,12 +105,12 @@ def find_text_files(paths: Iterable[str | Path], *, counts: ReadCounts | None = 
     found: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
-            below = _files_below(path)
+            below, passed_over = _files_below(path)
             files = [file for file in below if _kind(file)]
             if not files:
                 raise ClintlError(Errors.CL110.format(path=path, kinds=", ".join(KINDS)))
             if counts is not None:
-                counts.passed_over += len(below) - len(files)
+                counts.passed_over += passed_over + len(below) - len(files)
             found.extend(files)
         elif not path.exists():
             raise ClintlError(Errors.CL100.format(path=path))
@@ -119,12 +121,19 @@ def find_text_files(paths: Iterable[str | Path], *, counts: ReadCounts | None = 
     return found
 
 
-def _files_below(folder: Path) -> list[Path]:
+def _files_below(folder: Path) -> tuple[list[Path], int]:
+    """RETURNS (tuple): The files that may hold text, and the number of those in encoders."""
     files: list[Path] = []
+    passed_over = 0
     for parent, folders, names in os.walk(folder):
+        names = [name for name in names if not name.startswith(".")]
+        if any(marks <= set(names) for marks in ENCODER_FILES):
+            folders.clear()
+            passed_over += len(names)
+            continue
         folders[:] = [name for name in folders if not name.startswith(".")]
-        files.extend(Path(parent, name) for name in names if not name.startswith("."))
-    return sorted(files)
+        files.extend(Path(parent, name) for name in names)
+    return sorted(files), passed_over
 
 
 def _kind(path: Path) -> str | None:

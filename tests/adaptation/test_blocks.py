@@ -97,6 +97,13 @@ def test_portions_of_text_without_spaces():
     assert max(map(len, portions)) <= module.PORTION
 
 
+def test_words_across_a_cut_count_once(tmp_path, tokenizer, monkeypatch):
+    monkeypatch.setattr(module, "PORTION", 20)
+    texts = ["x" * 90, "a " * 45 + "y" * 50 + " b\n\n" + "z" * 30, "fever " * 9, "c" * 20 + "\td"]
+    _, _, counts = pieces_of(tmp_path, tokenizer, texts)
+    assert counts.words == sum(len(text.split()) for text in texts)
+
+
 def test_held_out_documents_are_seeded_and_whole(tmp_path, tokenizer):
     texts = [f"{SENTENCES[i % 7]} {i}" for i in range(40)]
     train, held, counts = pieces_of(tmp_path, tokenizer, texts, held_out=0.1)

@@ -352,6 +352,19 @@ def test_current_folder_is_not_replaced(tmp_path, base, text, monkeypatch):
     assert not list(tmp_path.glob(".*"))
 
 
+def test_folder_inside_the_text_is_no_text(tmp_path, base, text):
+    (tmp_path / "all").mkdir()
+    shutil.copy(text, tmp_path / "all")
+    shutil.copytree(base, tmp_path / "all" / "base")
+    reports = []
+    for _ in range(2):
+        report, told = run(base, tmp_path / "all" / "out", tmp_path / "all", max_steps=5)
+        reports.append([report["text"]["words"], report["corpora"], report["corpus"]])
+        assert "cannot be used" not in told
+    assert reports[0] == reports[1]
+    assert reports[0][1][0]["documents"] == 60
+
+
 def test_link_goes_on_to_lead_to_the_folder(tmp_path, base, text):
     (tmp_path / "there").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "there")

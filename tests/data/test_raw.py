@@ -39,6 +39,25 @@ def test_folders_are_read_in_sorted_order_and_other_files_counted(tmp_path):
     assert [p.name for p in find_text_files([tmp_path])] == ["k.txt", "a.txt", "z.txt"]
 
 
+@pytest.mark.parametrize("marks", [["adaptation.json"], ["config.json", "tokenizer.json"]])
+def test_encoders_in_a_folder_are_passed_over(tmp_path, marks):
+    for name in ("a.txt", "config.json", "models/out/vocab.txt", "models/out/more/b.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_text(name)
+    (tmp_path / "models" / "out" / "training_log.jsonl").write_text('{"step": 1}\n')
+    found = ["a.txt", "models/out/more/b.txt", "models/out/vocab.txt"]
+    counts = ReadCounts()
+    assert texts_of(tmp_path, counts=counts) == found
+    assert counts.bad == 1
+    for name in marks:
+        (tmp_path / "models" / "out" / name).write_text("{}")
+    counts = ReadCounts()
+    assert texts_of(tmp_path, counts=counts) == found[:1]
+    assert (counts.bad, counts.passed_over) == (0, 1 + 2 + len(marks))
+    with pytest.raises(ClintlError, match="CL110"):
+        texts_of(tmp_path / "models" / "out")
+
+
 def test_bad_records_are_counted_and_named_but_not_quoted(tmp_path):
     path = tmp_path / "notes.jsonl"
     lines = [
