@@ -62,7 +62,7 @@ def align_cli(
 
     from ..translation.align import align_corpus
     from ..translation.alignment import make_alignment_v1
-    from ..translation.plans import LOST, PARTLY
+    from ..translation.plans import ALONE, LOST, PARTLY
     from ..util import write_json
 
     if out.suffix != ".spacy":
@@ -94,7 +94,8 @@ def align_cli(
         write_json(report, figures.to_dict())
     header, *rows = figures.rows()
     msg.table(rows, header=header, divider=True, aligns=("l", *("r" for _ in header[1:])))
-    for reason, what in ((LOST, "lost an entity"), (PARTLY, f"are {PARTLY}")):
+    told = ((LOST, "lost an entity"), (PARTLY, f"are {PARTLY}"), (ALONE, f"are {ALONE}"))
+    for reason, what in told:
         if masked := figures.masked[reason]:
             msg.warn(f"{masked:,} sentences {what}; their other tokens are not annotated")
     if figures.group_spans:

@@ -19,7 +19,7 @@ from .alignment.seed import guess_language
 from .alignment.tasks import Task
 from .corpus import input_files, iter_inputs
 from .pairing import cut_document, iter_beads, length_ratio, make_task
-from .plans import LOST, PARTLY, partly_annotated, told
+from .plans import ALONE, LOST, PARTLY, partly_annotated, told
 from .projection import COLLIDED, DISCONTINUOUS, DROPPED, Projected
 from .protocol import CharSpan
 from .report import SECONDS_AN_ENTITY, Report
@@ -56,8 +56,9 @@ def align_corpus(
     source, target (str | None): The languages. None: told from the words, if they are among those
         of the embedded lexicon.
     mask (bool): Where an entity was dropped, the other tokens of its sentence are not annotated for
-        entities (ENT_IOB is missing), so that nothing false is learned from them. So are those of
-        a sentence that the source annotates only in part, in any case.
+        entities (ENT_IOB is missing), so that nothing false is learned from them; nor are
+        sentences of the translation that the source does not have. So are those of a sentence that
+        the source annotates only in part, in any case.
     seconds_an_entity (float): For the estimate of hours saved.
     RETURNS (Report): What became of every entity.
     RAISES (ClintlError): A file cannot be read, or the documents do not match.
@@ -177,11 +178,17 @@ def labelled(
     for (origin, (start, end)), task, found in placed:
         report.count(found)
         notes += [told(one, start) for one in found]
-        lost = mask and any(one.status == DROPPED for one in found)
+        why = None
+        if mask and any(one.status == DROPPED for one in found):
+            why = LOST
+        elif mask and origin[0] == origin[1]:
+            why = ALONE
+        elif partly_annotated(source, origin):
+            why = PARTLY
         # Without a token there is nothing to mask.
-        if start < end and (lost or partly_annotated(source, origin)):
+        if why is not None and source.spans is not None and start < end:
             missing.append((start, end))
-            report.masked.update([LOST if lost else PARTLY])
+            report.masked.update([why])
         for entity, one in zip(task.entities, found):
             place = (start + one.start, start + one.end)
             if one.status == COLLIDED:

@@ -22,6 +22,7 @@ UNSURE = "confidence"
 RATIO = "length ratio"
 # Why only the entities of a segment are annotated.
 PARTLY = "partly annotated in the source"
+ALONE = "without a counterpart in the source"
 # Shorter segments vary in length too much to be judged by it.
 RATIO_FROM = 20
 

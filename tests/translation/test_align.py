@@ -325,6 +325,11 @@ def test_sentences_that_lost_an_entity_are_masked(tmp_path):
     docs, report = run(tmp_path, sources, targets, mask=False)
     assert [token.ent_iob_ for token in docs[0]] == ["O", "O", "O", "O", "B", "O"]
     assert not report.masked
+    # A sentence that nobody has seen in the source.
+    more = target + " Se le ha dado el alta a su casa sin ningún otro tratamiento que el reposo."
+    docs, report = run(tmp_path, sources[:1], [annotated(more, lang="es")])
+    assert report.masked["without a counterpart in the source"] == 1
+    assert {token.ent_iob_ for token in docs[0][6:]} == {""}
     # No counterpart at all.
     docs, report = run(tmp_path, sources, [annotated("", lang="es")])
     assert {label: dict(counts) for label, counts in report.entities.items()} == {
