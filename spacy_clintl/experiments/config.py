@@ -22,7 +22,11 @@ from .plan import Cell, DataSet, Variant
 # keeps translations changes nothing.
 NAMES = {"cache", "factory", "lang", "labels", "pipeline"}
 # Sections of which spaCy knows every setting, but passes over others without a word.
-SCHEMAS = {"training": ConfigSchemaTraining, "nlp": ConfigSchemaNlp, "initialize": ConfigSchemaInit}
+SCHEMAS: dict[str, Any] = {
+    "training": ConfigSchemaTraining,
+    "nlp": ConfigSchemaNlp,
+    "initialize": ConfigSchemaInit,
+}
 # Components for which a corpus without their gold is of no use.
 LEARN_FROM_CORPORA = {"multitask_textcat", "iob_ner", *STOCK}
 

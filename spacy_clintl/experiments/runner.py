@@ -184,7 +184,7 @@ def run_plan(
                 *_, line = known[run.id].values()
                 append_run(path, {**line, "variant": variant})
                 outcome.copied.append(name)
-                tell(f"{name}: the same run as that of '{line['variant']}', written for both")
+                tell(f"{name}: the same run as that of '{line.get('variant')}', written for both")
                 continue
             rest = [other for other in runs[number:] if other.id in todo]
             lines = [line for lines in known.values() for line in lines.values()]

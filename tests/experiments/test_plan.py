@@ -58,7 +58,7 @@ def set_in(plan, path, value):
         ("variants/both/seeds", {"default": [0], 0.5: [1]}, "CL502", "the variant 'both'"),
         ("variants/both/epochs", {"default": 3, 0.5: 1}, "CL502", "the variant 'both'"),
         ("variants/both/corpora", ["mood", "mood"], "CL502", "each corpus once"),
-        ("variants", {"a/../b": {}}, "CL502", "a/../b"),
+        ("variants", {"a/../b": {}}, "CL502", "without slashes"),
         ("corpora/mood/further", {"a/b": "x.spacy"}, "CL502", "a/b"),
         ("corpora/mood/score", "cats_mood_macrof", "CL536", "cats_mood_macro_f"),
         ("corpora/drugs/score", "ents_f1", "CL536", "ents_f"),

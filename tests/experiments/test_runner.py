@@ -33,6 +33,8 @@ if fault == "crash":
     sys.exit(3)
 with gzip.open(path.parent / "outcomes.json.gz", "wt") as file:
     json.dump({{name: {{"labels": []}} for name in names}}, file)
+for kept in job["keep"]:
+    pathlib.Path(kept).mkdir(parents=True)
 result = {{"words": 10, "words_per_second": 5.0, "total_seconds": 2.0}}
 result["score"] = dict.fromkeys(names, 0.5)
 (path.parent / "result.json").write_text(json.dumps(result))
@@ -202,10 +204,21 @@ def test_pipeline_that_one_of_two_names_needs(experiment):
     plan["variants"]["again"] = plan["variants"]["both"]
     plan["variants"]["on"] = {**plan["variants"]["both"], "start": "again"}
     write_plan(experiment.plan.parent, plan)
-    experiment("--only", "both", "--only", "on")
+    options = ("--only", "both", "--only", "on")
+    _, _, trained = experiment(*options)
+    assert trained == ["both/mood+drugs", "on/mood+drugs"]
     runs = read_runs(experiment.runs)
+    kept = pipeline_path(experiment.runs, runs[0]["id"])
     [job] = experiment.jobs("both")
-    assert job["keep"] == [str(pipeline_path(experiment.runs, runs[0]["id"]))]
+    assert job["keep"] == [str(kept)]
+    # Gone and needed again, it is made again; what is recorded is new under both names.
+    kept.rmdir()
+    lines = experiment.runs.read_text().splitlines(keepends=True)
+    experiment.runs.write_text("".join(line for line in lines if '"variant": "on"' not in line))
+    _, _, trained = experiment(*options)
+    assert trained == ["both/mood+drugs", "on/mood+drugs"]
+    lines = [json.loads(line) for line in experiment.runs.read_text().splitlines()]
+    assert [line["variant"] for line in lines] == ["both", "again", "both", "again", "on"]
 
 
 def test_corpus_smaller_than_a_size(experiment):
