@@ -13,23 +13,26 @@ from spacy.util import filter_spans
 
 from ..data.docs import has_entities
 from ..evaluation.classification import POSITIVE, score_tasks, thresholds_of
+from ..pipeline.score_weights import TASK_SCORES
 
 # spaCy's own components, and whether the categories of each exclude each other.
 STOCK_CATEGORIES = {"textcat": True, "textcat_multilabel": False}
 STOCK = {*STOCK_CATEGORIES, "ner"}
 
 
-# The scores that can be headlines: of each document, of a task and of entities.
+# The scores that can be headlines: of each document, and of entities.
 COMMON_SCORES = ("documents", "words_per_second")
-TASK_SCORES = ("macro_f", "macro_p", "macro_r", "micro_f", "acc", "macro_auc", "n")
 UNSEEN = ("ents_r_unseen", "ents_n_unseen")
 ENTITY_SCORES = ("ents_f", "ents_p", "ents_r", *UNSEEN)
 
 
 def score_names(task: str | None) -> tuple[str, ...]:
     """RETURNS (tuple[str, ...]): The scores of a corpus of a task, or of entities."""
-    own = ENTITY_SCORES if task is None else tuple(f"cats_{task}_{name}" for name in TASK_SCORES)
-    return own + COMMON_SCORES
+    if task is None:
+        return ENTITY_SCORES + COMMON_SCORES
+    # Those of single labels are tables.
+    names = [name for name in TASK_SCORES if not name.endswith("per_type")]
+    return (*(f"cats_{task}_{name}" for name in names), *COMMON_SCORES)
 
 
 @dataclass(frozen=True)

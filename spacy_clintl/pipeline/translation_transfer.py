@@ -20,7 +20,7 @@ from ..errors import ClintlError, Errors, Warnings
 from ..translation.backwards import TranslatedText
 from ..translation.lexicon import read_phrases
 from ..translation.projection import Projector
-from ..translation.protocol import Translator
+from ..translation.protocol import Translator, primary_subtag
 from .iob_ner import CONFIDENCE
 from .transfer import Writer
 from .transfer_backend import Backend
@@ -218,7 +218,7 @@ class TranslationTransfer(Pipe):
         nlp (Language): The pipeline; its vocabulary is its own.
         RAISES (ClintlError): It is for another language than the translation.
         """
-        if nlp.lang not in ("xx", self.target.split("-")[0].lower()):
+        if nlp.lang not in ("xx", primary_subtag(self.target)):
             raise ClintlError(
                 Errors.CL684.format(name=self.name, target=self.target, lang=nlp.lang)
             )

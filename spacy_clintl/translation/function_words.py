@@ -6,6 +6,8 @@ negation, is not among them.
 
 import re
 
+from .protocol import primary_subtag
+
 WORDS = {
     "en": "a an the of in on at by for from to with and or as into onto than that which who this "
     "these those his her its their it he she they him them there is are was were be been has have "
@@ -34,7 +36,7 @@ WORD = re.compile(r"\w+['\u2019]?|[^\w\s]")
 
 def function_words(lang: str) -> frozenset[str]:
     """RETURNS (frozenset[str]): The function words of a language, in lower case, or none."""
-    return _SETS.get(lang.split("-")[0].lower(), frozenset())
+    return _SETS.get(primary_subtag(lang), frozenset())
 
 
 def carries_nothing(word: str, words: frozenset[str]) -> bool:

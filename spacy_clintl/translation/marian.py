@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import ClintlError, Errors
 from ..util import quiet_transformers, sha256_of
-from .protocol import Capabilities, Translation, Translator
+from .protocol import Capabilities, Translation, Translator, primary_subtag
 
 # Of NLLB, which names languages by ISO 639-3 and script; others are given by `languages`.
 NLLB = {
@@ -248,7 +248,7 @@ class MarianTranslator(Translator):
         if lang in self.languages:
             return self.languages[lang]
         tokenizer, _ = self._loaded
-        code = NLLB.get(lang.split("-")[0], lang)
+        code = NLLB.get(primary_subtag(lang), lang)
         return code if _is_multilingual(tokenizer) and _knows(tokenizer, code) else lang
 
     def _prefix(self, target: str) -> str:

@@ -15,6 +15,11 @@ from .cleaning import cleaned
 CharSpan = tuple[int, int]
 
 
+def primary_subtag(code: str) -> str:
+    """RETURNS (str): The language of a BCP 47 code, without script and region, in small letters."""
+    return code.partition("-")[0].lower()
+
+
 class Link(NamedTuple):
     """Characters of the source and the characters of the target that stand for them.
 

@@ -12,7 +12,7 @@ from spacy.util import get_lang_class
 
 from ..errors import ClintlError, Errors
 from ..pairs import SEPARATOR
-from .protocol import CharSpan
+from .protocol import CharSpan, primary_subtag
 
 # Longer ones are cut at a blank: backends have limits, and none needs so much context.
 LONGEST = 1000
@@ -28,7 +28,7 @@ def blank_pipeline(lang: str) -> Language:
     RAISES (ClintlError): spaCy has none, or it needs a package that is not installed.
     """
     try:
-        return get_lang_class(lang.split("-")[0].lower())()
+        return get_lang_class(primary_subtag(lang))()
     except ImportError as error:
         raise ClintlError(Errors.CL608.format(lang=lang)) from error
 

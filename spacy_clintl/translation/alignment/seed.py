@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import ClintlError, Errors
+from ..protocol import primary_subtag
 from ..words import find_words, fold
 from .bitext import Bitext
 
@@ -154,7 +155,7 @@ def embedded_lexicon(source: str, target: str) -> SeedLexicon:
     source, target (str): Language codes, such as 'en' or 'es-MX'.
     """
     columns = embedded_columns()
-    source, target = (lang.split("-")[0].lower() for lang in (source, target))
+    source, target = map(primary_subtag, (source, target))
     if source not in columns or target not in columns:
         return SeedLexicon()
     rows = zip(columns[source], columns[target])

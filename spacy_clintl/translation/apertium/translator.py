@@ -7,7 +7,14 @@ from pathlib import Path
 from ...errors import ClintlError, Errors
 from ..links import compose
 from ..offsets import Normalised
-from ..protocol import Capabilities, CharSpan, Link, Translation, Translator
+from ..protocol import (
+    Capabilities,
+    CharSpan,
+    Link,
+    Translation,
+    Translator,
+    primary_subtag,
+)
 from .modes import INSTALL, Modes
 from .processes import Chain, ChainError
 from .stream import Numbered, escape, number_units, read_translation
@@ -73,7 +80,7 @@ class ApertiumTranslator(Translator):
 
     def check(self, source: str, target: str) -> None:
         """See `Translator.check`; of a code such as es-MX, the language (es) is what counts."""
-        super().check(_language(source), _language(target))
+        super().check(primary_subtag(source), primary_subtag(target))
 
     def hint(self) -> str:
         """Name the line that installs more, or the folder without pairs."""
@@ -97,7 +104,7 @@ class ApertiumTranslator(Translator):
         target (str): The language wanted.
         RETURNS (list[tuple[str, str]]): Installed pairs; empty if there is no way.
         """
-        source, target = _language(source), _language(target)
+        source, target = primary_subtag(source), primary_subtag(target)
         files = self.modes.files
         if (source, target) in files:
             return [(source, target)]
@@ -180,11 +187,6 @@ def make_apertium_v1(
     RAISES (ClintlError): For a timeout of 0 or less, or batches of less than one text.
     """
     return ApertiumTranslator(modes, pivots, timeout, batch_size)
-
-
-def _language(code: str) -> str:
-    """Give the language of a BCP 47 code, as pairs are named by it."""
-    return code.partition("-")[0].lower()
 
 
 def _ask(chain: Chain, messages: Sequence[str]) -> list[str | ChainError]:
