@@ -719,6 +719,11 @@ class Warnings(metaclass=ErrorsWithCodes):
         "{n} documents of {max_length} tokens or more have no sentence boundaries and were left "
         "out of the corpus. Raise max_length, or convert them with sentences."
     )
+    CW161 = (
+        "{n} documents are annotated for entities only in part, which the format has no place for: "
+        "what is not annotated reads as if it were, without entities. 'records' keeps the "
+        "difference."
+    )
     CW316 = (
         "The development documents have categories that the pipeline does not know; they are left "
         "out: {labels}."

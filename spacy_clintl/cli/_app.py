@@ -1,13 +1,15 @@
 import functools
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
 import typer
 from wasabi import msg
 
-from ..errors import ClintlError
+from ..errors import ClintlError, Warnings
 
 app = typer.Typer(
     name="clintl",
@@ -31,7 +33,8 @@ def command(name: str, of: typer.Typer = app, **settings: Any) -> Callable:
         @functools.wraps(function)
         def run(*args, **kwargs):
             try:
-                return function(*args, **kwargs)
+                with own_warnings_as_lines():
+                    return function(*args, **kwargs)
             except ClintlError as error:
                 msg.fail(str(error), exits=1)
 
@@ -39,6 +42,26 @@ def command(name: str, of: typer.Typer = app, **settings: Any) -> Callable:
         return function
 
     return register
+
+
+@contextmanager
+def own_warnings_as_lines() -> Iterator[None]:
+    """Print our own warnings as a line of the command, without the line of code behind them.
+
+    Warnings of others look as ever.
+    """
+    own = tuple(f"[{code}] " for code in vars(Warnings) if code.startswith("CW"))
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(message, category, filename, lineno, file=None, line=None):
+            if str(message).startswith(own):
+                msg.warn(str(message))
+            else:
+                others(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = show
+        yield
 
 
 def show_own_errors() -> None:

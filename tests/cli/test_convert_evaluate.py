@@ -232,3 +232,14 @@ def test_tokens_of_a_source_without_spaces_are_kept(tmp_path):
     [example] = make_examples(nlp, [plain])
     assert [token.text for token in example.predicted] == ["do", "n't"]
     assert evaluate(nlp, docs)["documents"] == 1
+
+
+def test_a_warning_is_a_line_of_the_command(tmp_path):
+    nlp = spacy.blank("en")
+    doc = nlp("Fever since May")
+    doc.set_ents([], missing=[doc[1:3]], default="outside")
+    DocBin(docs=[doc]).to_disk(tmp_path / "a.spacy")
+    code, output = clintl("convert", "iob", tmp_path / "a.spacy", tmp_path / "a.iob")
+    assert code == 0, output
+    assert "[CW161] 1 documents are annotated" in output
+    assert "UserWarning" not in output

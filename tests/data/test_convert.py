@@ -1,10 +1,12 @@
 import json
+import warnings
 
 import catalogue
 import pytest
 import spacy
+from spacy.tokens import DocBin, Span
 
-from spacy_clintl.data.convert import convert
+from spacy_clintl.data.convert import convert, write_back
 from spacy_clintl.data.docbin import read_docbin
 from spacy_clintl.data.formats import formats
 from spacy_clintl.data.records import Record
@@ -251,3 +253,34 @@ def test_medical_abstracts_and_hoc(tmp_path):
         docs = read_docbin(tmp_path / "dev.spacy", VOCAB)
         assert {len(doc.cats) for doc in docs} == {n_labels}
         assert not docs[0].has_annotation("ENT_IOB")
+
+
+def partly_annotated(path, n):
+    nlp = spacy.blank("en")
+    docs = [nlp(f"Fever since May {i}") for i in range(3)]
+    for i, doc in enumerate(docs):
+        doc.user_data["id"] = str(i)
+        missing = [doc[1:3]] if i < n else []
+        doc.set_ents([Span(doc, 0, 1, label="SIGN")], missing=missing, default="outside")
+    DocBin(docs=docs, store_user_data=True).to_disk(path)
+
+
+@pytest.mark.parametrize("name", ["brat", "iob", "prodigy"])
+def test_what_a_format_cannot_say_of_partial_annotation_is_told(name, tmp_path):
+    partly_annotated(tmp_path / "a.spacy", 2)
+    with pytest.warns(UserWarning, match=r"CW161.*2 documents"):
+        assert write_back(name, tmp_path / "a.spacy", tmp_path / "out") == 3
+    partly_annotated(tmp_path / "b.spacy", 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert write_back(name, tmp_path / "b.spacy", tmp_path / "out2") == 3
+
+
+def test_records_keep_partial_annotation_without_a_word(tmp_path):
+    partly_annotated(tmp_path / "a.spacy", 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        write_back("records", tmp_path / "a.spacy", tmp_path / "out.jsonl")
+        convert("records", tmp_path / "out.jsonl", tmp_path / "b.spacy")
+    docs = read_docbin(tmp_path / "b.spacy", VOCAB)
+    assert [[token.ent_iob for token in doc] for doc in docs] == 2 * [[3, 0, 0, 2]] + [[3, 2, 2, 2]]

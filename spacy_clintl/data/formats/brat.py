@@ -27,7 +27,7 @@ from .brat_ann import (
     standing,
 )
 from .files import numbered_lines
-from .registry import formats, writers
+from .registry import formats, warn_if_partial, writers
 
 # As in brat: the .ann file or, if there is none, those of the BioNLP shared tasks together.
 PARTS = (".a1", ".a2", ".co", ".rel")
@@ -178,7 +178,7 @@ def write_brat(records: Iterable[Record], target: Path) -> None:
     RAISES (ClintlError): A label that is empty or holds white space.
     """
     with whole_folder(target) as folder:
-        for number, record in enumerate(records, start=1):
+        for number, record in enumerate(warn_if_partial(records), start=1):
             stem = _stem(folder, record.id or f"document-{number}")
             stem.parent.mkdir(parents=True, exist_ok=True)
             _write(stem.with_name(stem.name + ".txt"), record.text)

@@ -12,7 +12,7 @@ from ...util import whole_file
 from ..records import ConversionCounts, Record
 from ..tags import TAG, decode_tags, encode_tags
 from .columns import DOCSTART, grouped, read_sentences, record_of
-from .registry import formats, writers
+from .registry import formats, warn_if_partial, writers
 
 __all__ = ["decode_tags", "encode_tags", "read_iob", "write_iob"]
 
@@ -70,7 +70,7 @@ def write_iob(records: Iterable[Record], target: Path, *, scheme: str = "iob2") 
         raise ClintlError(Errors.CL133.format(name="iob", option="--scheme", value=scheme))
     document = ""
     with whole_file(target) as temporary, temporary.open("w", encoding="utf-8") as file:
-        for record in records:
+        for record in warn_if_partial(records):
             if record.tokens is None or record.spans is None:
                 raise ClintlError(Errors.CL155.format(where=record.where))
             name = str(record.meta.get("document") or "")

@@ -9,7 +9,7 @@ from typing import Any
 from ...errors import ClintlError, Errors
 from ...util import whole_file
 from ..records import Record
-from .registry import writers
+from .registry import warn_if_partial, writers
 
 
 @writers("prodigy")
@@ -26,7 +26,7 @@ def write_prodigy(records: Iterable[Record], target: Path, *, task: str | None =
     RAISES (ClintlError): A record has categories of several tasks, and none was chosen.
     """
     with whole_file(target) as temporary, temporary.open("w", encoding="utf-8") as file:
-        for record in records:
+        for record in warn_if_partial(records):
             file.write(json.dumps(_task(record, task), ensure_ascii=False) + "\n")
 
 

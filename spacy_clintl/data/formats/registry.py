@@ -1,13 +1,14 @@
 """The registries of readers and writers, and the options that each of them takes."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 import catalogue
 
-from ...errors import ClintlError, Errors
+from ...errors import ClintlError, Errors, Warnings
 from ..records import Record
 
 # (paths: list[Path], counts: ConversionCounts, *, options) -> Iterator[Record]. A reader's options
@@ -43,6 +44,21 @@ def get_writer(name: str) -> Writer:
     if name not in known:
         raise ClintlError(Errors.CL153.format(name=name, names=", ".join(sorted(known))))
     return known[name]
+
+
+def warn_if_partial(records: Iterable[Record]) -> Iterator[Record]:
+    """Pass records on to a writer whose format cannot say that part of a text is not annotated.
+
+    records (Iterable[Record]): The records. Those with `missing` are counted, and a warning behind
+        the last one names the number.
+    YIELDS (Record): The same.
+    """
+    n = 0
+    for record in records:
+        n += bool(record.missing)
+        yield record
+    if n:
+        warnings.warn(Warnings.CW161.format(n=n), stacklevel=3)
 
 
 def check_options(name: str, function: Reader | Writer, given: Mapping[str, Any]) -> dict[str, Any]:
