@@ -27,7 +27,7 @@ class Run:
     """A run of the plan, ready to start.
 
     start, beside (str | None): The ids of the runs whose pipelines it takes.
-    is_needed (bool): Whether another takes its pipeline, so that it is kept.
+    is_needed (bool): Whether another of the plan takes its pipeline, so that it is kept.
     """
 
     cell: Cell
@@ -75,13 +75,13 @@ def prepare_runs(plan: Plan, only: Sequence[str] = ()) -> list[Run]:
         if not any(_fits(cell, name) for cell in cells):
             known = ", ".join(cell.name for cell in cells[:3])
             raise ClintlError(Errors.CL509.format(name=name, known=known))
+    # Of the whole plan: the runs that go on from a pipeline may be asked for later.
+    needed = {other.name for cell in cells for other in cell.needs}
     wanted = [cell for cell in cells if not only or any(_fits(cell, name) for name in only)]
-    needed: set[str] = set()
-    rest = list(wanted)
-    while rest:
-        rest = [other for cell in rest for other in cell.needs]
-        needed.update(cell.name for cell in rest)
-    wanted_names = needed.union(cell.name for cell in wanted)
+    wanted_names: set[str] = set()
+    while wanted:
+        wanted_names.update(cell.name for cell in wanted)
+        wanted = [other for cell in wanted for other in cell.needs]
     runs: dict[str, Run] = {}
     for cell in cells:
         if cell.name in wanted_names:

@@ -221,6 +221,16 @@ def test_pipeline_that_one_of_two_names_needs(experiment):
     assert [line["variant"] for line in lines] == ["both", "again", "both", "again", "on"]
 
 
+def test_a_run_asked_for_alone_keeps_the_pipeline_that_others_start_from(experiment):
+    plan = srsly.read_yaml(experiment.plan)
+    plan["variants"]["on"] = {**plan["variants"]["both"], "start": "both"}
+    write_plan(experiment.plan.parent, plan)
+    assert experiment("--only", "both")[2] == ["both/mood+drugs"]
+    [run] = read_runs(experiment.runs)
+    assert pipeline_path(experiment.runs, run["id"]).is_dir()
+    assert experiment("--only", "on")[2] == ["on/mood+drugs"]
+
+
 def test_corpus_smaller_than_a_size(experiment):
     plan = srsly.read_yaml(experiment.plan)
     plan["sizes"] = [N_TRAIN, 5000, 6000, 0.5]
