@@ -86,8 +86,9 @@ class Errors(metaclass=ErrorsWithCodes):
     CL160 = "The corpus has no paths. List .spacy files under 'paths' in [corpora]."
     CL161 = "{path} holds no .spacy files. Make some with 'python -m spacy clintl convert'."
     CL171 = (
-        "Batches of {size} words with a tolerance of {tolerance} cannot be made. Under "
-        "[training.batcher], 'size' must be at least 1 and 'tolerance' at least 0."
+        "Batches of {size} words with a tolerance of {tolerance} and {documents} documents cannot "
+        "be made. Under [training.batcher], 'size' must be at least 1, 'tolerance' at least 0, and "
+        "'documents' at least 1 or null."
     )
 
     CL162 = (

@@ -12,7 +12,7 @@ from .docs import ENTITIES, has_entities
 
 
 def make_batch_by_task_v1(
-    size: int | Sequence[int], tolerance: float = 0.2
+    size: int | Sequence[int], tolerance: float = 0.2, documents: int | None = None
 ) -> Callable[[Iterable[Example]], Iterator[list[Example]]]:
     """Create a batcher whose batches hold documents that are annotated for the same tasks.
 
@@ -25,13 +25,16 @@ def make_batch_by_task_v1(
         then the last again.
     tolerance (float): By what share of it a batch may be larger. A longer document is a batch of
         its own.
+    documents (int | None): The most documents of a batch, so that tasks of short documents, such as
+        sentences, get updates in the measure of their documents too; None sets no bound.
     RETURNS (Callable[[Iterable[Example]], Iterator[list[Example]]]): The batcher. Examples keep
         their order within a task; a batch comes as soon as it is full.
-    RAISES (ClintlError): A size below 1, or a negative tolerance.
+    RAISES (ClintlError): A size or number of documents below 1, or a negative tolerance.
     """
     first = size if isinstance(size, int) else 1
-    if first < 1 or tolerance < 0:
-        raise ClintlError(Errors.CL171.format(size=size, tolerance=tolerance))
+    if first < 1 or tolerance < 0 or (documents is not None and documents < 1):
+        message = Errors.CL171.format(size=size, tolerance=tolerance, documents=documents)
+        raise ClintlError(message)
 
     def batch(examples: Iterable[Example]) -> Iterator[list[Example]]:
         sizes = repeat(size) if isinstance(size, int) else iter(size)
@@ -40,7 +43,8 @@ def make_batch_by_task_v1(
         words: dict[frozenset[str], int] = defaultdict(int)
         for example in examples:
             tasks = tasks_of(example.reference)
-            if waiting[tasks] and words[tasks] + len(example) > target * (1 + tolerance):
+            is_full = words[tasks] + len(example) > target * (1 + tolerance)
+            if waiting[tasks] and (is_full or len(waiting[tasks]) == documents):
                 yield waiting.pop(tasks)
                 words[tasks] = 0
                 target = next(sizes, target)

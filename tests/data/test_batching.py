@@ -58,6 +58,12 @@ def test_tolerance_and_a_document_that_is_too_long():
     assert sizes == [[8, 4], [3], [50], [2]]
 
 
+def test_documents_bound_a_batch_where_words_do_not():
+    examples = [example("a/x", n_words=n) for n in (2, 2, 2, 2, 2, 9, 9, 2)]
+    batches = make_batch_by_task_v1(12, 0.0, documents=4)(examples)
+    assert [[len(eg) for eg in batch] for batch in batches] == [[2, 2, 2, 2], [2, 9], [9, 2]]
+
+
 def test_a_stream_is_batched_as_it_comes():
     stream = (example("a/x" if i % 2 else "b/x") for i in count())
     first = list(islice(make_batch_by_task_v1([20, 40])(stream), 3))
@@ -74,7 +80,9 @@ def test_it_is_registered():
     ]
 
 
-@pytest.mark.parametrize(("size", "tolerance"), [(0, 0.2), (-5, 0.2), (10, -0.1)])
-def test_impossible_batches_are_refused(size, tolerance):
+@pytest.mark.parametrize(
+    ("size", "tolerance", "documents"), [(0, 0.2, 8), (-5, 0.2, None), (10, -0.1, 8), (10, 0.2, 0)]
+)
+def test_impossible_batches_are_refused(size, tolerance, documents):
     with pytest.raises(ClintlError, match=r"\[training.batcher\]"):
-        make_batch_by_task_v1(size, tolerance)
+        make_batch_by_task_v1(size, tolerance, documents)
