@@ -4,7 +4,8 @@
 
 For each classification corpus, size and seed of the plan: the mean of a text's word piece vectors
 from the base encoder, which learns nothing, then a logistic regression and a multi-layer
-perceptron. Runs are appended to the experiment's file, so that `spacy clintl compare` shows them
+perceptron, the strength of whose regularization is found by cross-validation within the training
+documents. Runs are appended to the experiment's file, so that `spacy clintl compare` shows them
 beside it.
 """
 
@@ -12,13 +13,16 @@ import gzip
 import hashlib
 import json
 import time
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy
 import spacy
 import typer
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -35,9 +39,19 @@ from spacy_clintl.experiments.plan_file import read_plan
 from spacy_clintl.experiments.runs import append_run, outcomes_path, read_runs
 from spacy_clintl.experiments.subsets import draw
 
+# With a few hundred documents of a few hundred numbers each, nothing matters as much as this.
+PENALTIES = [10.0**n for n in range(-1, 4)]
 CLASSIFIERS = {
-    "embeddings + logistic regression": lambda seed: LogisticRegression(max_iter=2000),
-    "embeddings + MLP": lambda seed: MLPClassifier((256,), max_iter=300, random_state=seed),
+    "embeddings + logistic regression": lambda seed: GridSearchCV(
+        LogisticRegression(max_iter=2000),
+        {"C": [1 / penalty for penalty in PENALTIES]},
+        cv=KFold(5, shuffle=True, random_state=seed),
+    ),
+    "embeddings + MLP": lambda seed: GridSearchCV(
+        MLPClassifier((256,), max_iter=300, random_state=seed),
+        {"alpha": PENALTIES},
+        cv=KFold(5, shuffle=True, random_state=seed),
+    ),
 }
 
 
@@ -83,6 +97,8 @@ def main(
     runs: Annotated[Path, typer.Argument(help="Its file of runs")],
 ) -> None:
     """Score frozen embeddings on the subsets of an experiment."""
+    # Of the search's weakest penalties, which are tried and not chosen.
+    warnings.filterwarnings("ignore", category=ConvergenceWarning)
     cells: dict[tuple[str, float, int], tuple[DataSet, str]] = {}
     for cell in cells_of(read_plan(plan)):
         for corpus in cell.corpora:
