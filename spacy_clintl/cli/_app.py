@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from wasabi import msg
 
-from ..errors import ClintlError, Warnings
+from ..errors import ClintlError
 
 app = typer.Typer(
     name="clintl",
@@ -50,12 +50,11 @@ def own_warnings_as_lines() -> Iterator[None]:
 
     Warnings of others look as ever.
     """
-    own = tuple(f"[{code}] " for code in vars(Warnings) if code.startswith("CW"))
     with warnings.catch_warnings():
         others = warnings.showwarning
 
         def show(message, category, filename, lineno, file=None, line=None):
-            if str(message).startswith(own):
+            if str(message).startswith("[CW"):
                 msg.warn(str(message))
             else:
                 others(message, category, filename, lineno, file, line)
