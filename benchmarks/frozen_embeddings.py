@@ -110,8 +110,11 @@ def main(
     vocab = spacy.blank("en").vocab
     for (name, size, seed), (corpus, base) in cells.items():
         for variant, make in CLASSIFIERS.items():
-            parts = [variant, name, size, seed, *map(digest, (str(corpus.train), str(corpus.dev)))]
-            run_id = hashlib.sha256(json.dumps([*parts, digest(base)]).encode()).hexdigest()[:16]
+            classifier = make(seed)
+            # Its settings are part of what was run.
+            parts = [variant, repr(classifier), name, size, seed]
+            parts += map(digest, (str(corpus.train), str(corpus.dev), base))
+            run_id = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
             if run_id in known:
                 continue
             for path in (corpus.train, corpus.dev):
@@ -128,7 +131,7 @@ def main(
             chosen = [places[id(doc)] for doc in draw(docs, size, seed)]
             gold, truth = gold_table(docs, task, labels)[chosen], gold_table(dev, task, labels)
             exclusive = bool((gold_table(docs, task, labels).sum(axis=1) == 1).all())
-            scores = fit_and_score(make(seed), x[chosen], gold, new, exclusive)
+            scores = fit_and_score(classifier, x[chosen], gold, new, exclusive)
             found = {
                 f"cats_{task}_{key}": value
                 for key, value in classification_scores(truth, scores, labels, exclusive).items()
