@@ -19,6 +19,9 @@ _BAD = frozenset(("Cc", "Cs", "Zl", "Zp"))
 # What stands for a number in a dictionary, and in folded text, where it is no sign of its own.
 _SLOT = "#"
 _NUMBER = "<number>"
+# Part of a dictionary's version: another way to look phrases up makes other translations, and those
+# that were kept are not to be used again.
+_METHOD = 2
 KINDS = (".tsv", ".jsonl")
 
 # Folded words of a source phrase, to the phrases that fold to them and their translations.
@@ -43,7 +46,7 @@ class Lexicon:
             found.sort(key=lambda pair: (pair[0].swapcase(), pair))
         self.longest = max(map(len, self.entries), default=0)
         self.version = hashlib.sha256(
-            json.dumps(sorted(phrases.items())).encode("ascii")
+            json.dumps([_METHOD, sorted(phrases.items())]).encode("ascii")
         ).hexdigest()[:12]
 
     def longest_match(
@@ -55,14 +58,16 @@ class Lexicon:
         tokens (Sequence[str]): The tokens as they stand in the text.
         at (int): Where to begin.
         RETURNS (tuple[int, str, str] | None): How many tokens it has, the phrase and its
-            translation. Of phrases that differ in case or accents only, the one written most like
-            the text; of those equally like it, the one in small letters.
+            translation. Numbers have to be those of the phrase, or stand where it has `#`. Of
+            phrases that differ in numbers, case or accents only, the one written most like the
+            text; of those equally like it, the one in small letters.
         """
         for length in range(min(self.longest, len(folded) - at), 0, -1):
-            found = self.entries.get(tuple(folded[at : at + length]))
-            if found:
-                text = " ".join(tokens[at : at + length])
-                return length, *max(found, key=lambda pair: _likeness(pair[0], text))
+            found = self.entries.get(tuple(folded[at : at + length]), ())
+            words = tokens[at : at + length]
+            fitting = [pair for pair in found if _fits(pair[0], words)]
+            if fitting:
+                return length, *max(fitting, key=lambda pair: _likeness(pair[0], words))
         return None
 
 
@@ -96,11 +101,12 @@ def make_lexicon_v1(paths: Mapping[str, str | Path]) -> LexiconTranslator:
 
     A dictionary has a phrase a line, source and target divided by a tab (.tsv), or as
     `{"source": …, "target": …}` (.jsonl), either also gzipped; lines that begin with `# ` and
-    have no tab are remarks. `#` in a phrase stands for any number, which is copied. An empty target
-    leaves the phrase out. Line breaks and control characters in a phrase are refused. Case, accents
-    and soft hyphens need not match, but a phrase that has those of the text comes first, then one
-    in small letters; words in capitals are translated in capitals. Numbers and signs are copied;
-    words that are not in the dictionary are kept and listed as untranslated.
+    have no tab are remarks. `#` in a phrase stands for any number, which is copied; any other
+    number stands for itself. An empty target leaves the phrase out. Line breaks and control
+    characters in a phrase are refused. Case, accents and soft hyphens need not match, but a phrase
+    that has those of the text comes first, then one in small letters; words in capitals are
+    translated in capitals. Numbers and signs that are in no phrase are copied; words that are not in
+    the dictionary are kept and listed as untranslated.
 
     paths (Mapping[str, str | Path]): The dictionary of each language pair, such as
         `{"es-en": "es-en.tsv"}`.
@@ -186,12 +192,13 @@ def translate_by_lexicon(text: str, lexicon: Lexicon) -> Translation:
     links: list[Link] = []
     untranslated: list[CharSpan] = []
     length = last = at = 0
+    copied = False
     while at < len(tokens):
         found = lexicon.longest_match(folded, tokens, at)
         count, phrase, target = found or (1, "", tokens[at])
         span = (matches[at].start(), matches[at + count - 1].end())
         if found:
-            target = _filled(target, tokens[at : at + count])
+            target = _filled(target, phrase, tokens[at : at + count])
             # A phrase that is always written so has its translation as it is to be written.
             if phrase[:1].islower():
                 target = _cased(target, text[slice(*span)])
@@ -200,7 +207,8 @@ def translate_by_lexicon(text: str, lexicon: Lexicon) -> Translation:
         gap = text[last : span[0]]
         if target:
             before = parts[-1][-1:] if parts else ""
-            if not gap and at and not _joins(text[last - 1], before, target[0]):
+            as_it_was = copied and found is None
+            if not gap and at and not as_it_was and not _joins(text[last - 1], before, target[0]):
                 gap = " "
             parts.append(gap + target)
             length += len(gap)
@@ -210,7 +218,7 @@ def translate_by_lexicon(text: str, lexicon: Lexicon) -> Translation:
             # The blank before what is left out goes with it.
             parts.append(gap)
             length += len(gap)
-        last, at = span[1], at + count
+        last, at, copied = span[1], at + count, found is None
     return Translation("".join(parts), tuple(links), tuple(untranslated))
 
 
@@ -226,17 +234,26 @@ def _folded(token: str) -> str:
     return "".join(char for char in plain if char != "\u00ad" and not unicodedata.combining(char))
 
 
-def _likeness(phrase: str, text: str) -> tuple[bool, bool]:
-    one = " ".join(_TOKEN.findall(phrase))
-    other = unicodedata.normalize("NFC", text)
-    return one == other, one.casefold() == other.casefold()
+def _fits(phrase: str, words: Sequence[str]) -> bool:
+    """Say whether words have the numbers of a phrase that folds as they do: type 1 is not type 2."""
+    return all(
+        own in (_SLOT, word)
+        for own, word in zip(_TOKEN.findall(phrase), words, strict=True)
+        if word[0].isdigit()
+    )
 
 
-def _filled(target: str, tokens: Sequence[str]) -> str:
-    """Put the numbers of the text into the translation, in order."""
-    for token in tokens:
-        if token[0].isdigit():
-            target = target.replace(_SLOT, token, 1)
+def _likeness(phrase: str, words: Sequence[str]) -> tuple[int, bool, bool]:
+    tokens = _TOKEN.findall(phrase)
+    one, other = " ".join(tokens), unicodedata.normalize("NFC", " ".join(words))
+    return -tokens.count(_SLOT), one == other, one.casefold() == other.casefold()
+
+
+def _filled(target: str, phrase: str, words: Sequence[str]) -> str:
+    """Put the numbers that stand where a phrase has `#` into its translation, in order."""
+    for own, word in zip(_TOKEN.findall(phrase), words, strict=True):
+        if own == _SLOT:
+            target = target.replace(_SLOT, word, 1)
     return target
 
 

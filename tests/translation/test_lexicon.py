@@ -53,6 +53,34 @@ def test_longest_match_with_case_accents_and_numbers(text, wanted):
     assert translate(text).text == wanted
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted", "untranslated"),
+    [
+        ("diabetes tipo 2", "type 2 diabetes", []),
+        ("diabetes tipo 1", "diabetes tipo 1", ["diabetes", "tipo"]),
+        ("DM2, DM1", "T2DM, DM1", ["DM"]),
+        ("vitamina B6", "vitamina B6", ["vitamina", "B"]),
+        ("vitamina B12 500 mg", "500 mg of vitamin B12", []),
+        ("vitamina B6 500 mg", "vitamina B6 500 mg", ["vitamina", "B", "mg"]),
+        ("L5 y L4", "fifth lumbar vertebra y L4", ["y", "L"]),
+        ("1 sobre, 2 sobres, 3 sobres", "one sachet, 2 sachets, three sachets", []),
+    ],
+)
+def test_a_number_of_a_phrase_is_no_other_number(text, wanted, untranslated):
+    phrases = {
+        "diabetes tipo 2": "type 2 diabetes",
+        "DM2": "T2DM",
+        "vitamina B12 # mg": "# mg of vitamin B12",
+        "L5": "fifth lumbar vertebra",
+        "1 sobre": "one sachet",
+        "# sobres": "# sachets",
+        "3 sobres": "three sachets",
+    }
+    made = translate(text, phrases)
+    assert made.text == wanted
+    assert [text[a:b] for a, b in made.untranslated] == untranslated
+
+
 def test_links_are_exact_and_cover_everything_but_white_space():
     text = "No fiebre  alta, xyz desde hace 3 días"
     made = translate(text)
