@@ -20,7 +20,7 @@ from .alignment.tasks import Task
 from .corpus import input_files, iter_inputs
 from .pairing import cut_document, iter_beads, length_ratio, make_task
 from .plans import ALONE, LOST, PARTLY, partly_annotated, told
-from .projection import COLLIDED, DISCONTINUOUS, DROPPED, Projected
+from .projection import COLLIDED, DISCONTINUOUS, DROPPED, Projected, overlap
 from .protocol import CharSpan
 from .report import SECONDS_AN_ENTITY, Report
 from .segments import blank_pipeline
@@ -175,11 +175,13 @@ def labelled(
     spans: list[Entity] = []
     missing: list[CharSpan] = []
     notes: list[dict] = []
+    astray = _astray(source, placed)
     for (origin, (start, end)), task, found in placed:
         report.count(found)
         notes += [told(one, start) for one in found]
         why = None
-        if mask and any(one.status == DROPPED for one in found):
+        dropped = any(one.status == DROPPED for one in found)
+        if mask and (dropped or any(overlap(origin, (one.start, one.end)) for one in astray)):
             why = LOST
         elif mask and origin[0] == origin[1]:
             why = ALONE
@@ -197,10 +199,7 @@ def labelled(
                 spans.append(replace(entity, start=place[0], end=place[1], fragments=()))
             if one.status == DISCONTINUOUS:
                 missing += [(start + a, start + b) for a, b in one.fragments]
-    met = Counter(one.label for _, task, _ in placed for one in task.entities)
-    # Of a pair's text across both sides, for instance.
-    astray = Counter(one.label for one in source.spans or ()) - met
-    gone = [Projected(label, 0, 0, DROPPED, 0.0) for label in astray.elements()]
+    gone = [Projected(one.label, 0, 0, DROPPED, 0.0) for one in astray]
     report.count(gone)
     notes += [told(one, 0) for one in gone]
     annotated = source.spans is not None
@@ -213,3 +212,18 @@ def labelled(
     doc = to_doc(record, nlp, ConversionCounts())
     doc.user_data["translation"] = {"entities": notes}
     return doc
+
+
+def _astray(
+    source: Record, placed: Sequence[tuple[tuple[CharSpan, CharSpan], Task, Sequence[Projected]]]
+) -> list[Entity]:
+    """RETURNS (list[Entity]): Entities in no bead, as one across both sides of a pair."""
+    entities = source.spans or []
+    if sum(len(task.entities) for _, task, _ in placed) == len(entities):
+        return []
+    places = [origin for (origin, _), _, _ in placed]
+    return [
+        one
+        for one in entities
+        if not any(start <= one.start and one.end <= end for start, end in places)
+    ]

@@ -102,7 +102,7 @@ def translate_corpus(
             translations, found = _project(plan, translations, projector)
             annotated = plan.record.spans is not None
             masks = [
-                filters.masks(piece.text, made.text, ones) if annotated else ""
+                filters.masks(piece, made.text, ones) if annotated else ""
                 for piece, made, ones in zip(plan.pieces, translations, found)
             ]
             report.masked.update(filter(None, masks))

@@ -44,7 +44,7 @@ class GlossedTranslator(Translator):
         return self.translator.hint()
 
     def _translate(self, texts: Sequence[str], source: str, target: str) -> list[Translation]:
-        done = self.translator._translate(texts, source, target)
+        done = self.translator._answers(texts, source, target)
         lexicon = self.lexicons.get((source, target))
         if lexicon is None:
             return list(done)

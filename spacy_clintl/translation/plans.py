@@ -12,9 +12,9 @@ from ..data.docs import annotate, to_record, tokenized
 from ..data.records import ConversionCounts, Record
 from ..data.records import Span as Entity
 from .backwards import join
-from .projection import COLLIDED, DISCONTINUOUS, DROPPED, Projected
+from .projection import COLLIDED, DISCONTINUOUS, DROPPED, Projected, overlap
 from .protocol import CharSpan, Translation
-from .segments import cut, sentence_starts
+from .segments import cut, sentence_starts, stripped
 
 # Why the tokens of a segment are not annotated for entities in the result.
 LOST = "entity without a place"
@@ -39,22 +39,22 @@ class Filters:
     min_confidence: float = 0.0
     length_ratio: tuple[float, float] | None = None
 
-    def masks(self, source: str, target: str, found: Sequence[Projected]) -> str:
+    def masks(self, source: "Piece", target: str, found: Sequence[Projected]) -> str:
         """Say why a segment's tokens shall have no annotation for entities, or nothing.
 
-        source (str): The segment's text.
+        source (Piece): The segment.
         target (str): Its translation.
         found (Sequence[Projected]): Its entities.
         RETURNS (str): The reason, or an empty text.
         """
-        if any(one.status == DROPPED for one in found):
+        if source.crossed or any(one.status == DROPPED for one in found):
             # It may stand anywhere; to call all of the segment's tokens 'outside' would be a guess.
             return LOST
         if any(one.confidence < self.min_confidence for one in found):
             return UNSURE
-        if self.length_ratio and len(source) >= RATIO_FROM:
+        if self.length_ratio and len(source.text) >= RATIO_FROM:
             least, greatest = self.length_ratio
-            if not least <= len(target) / len(source) <= greatest:
+            if not least <= len(target) / len(source.text) <= greatest:
                 return RATIO
         return ""
 
@@ -67,12 +67,14 @@ class Piece:
     text (str): Its text.
     entities (list[Entity]): Its entities, offsets from its start.
     partly (bool): Whether the source says of some of its tokens not even that they belong to none.
+    crossed (bool): Whether an entity goes on beyond it, as one across both sides of a pair.
     """
 
     span: CharSpan
     text: str
     entities: list[Entity] = field(default_factory=list)
     partly: bool = False
+    crossed: bool = False
 
 
 @dataclass
@@ -81,7 +83,8 @@ class Plan:
 
     record (Record): The document.
     pieces (list[Piece]): Its segments; all of the text between them is white space.
-    astray (list[Entity]): Entities that lie in no segment, as of a pair across both sides.
+    astray (list[Entity]): Entities that lie in no segment: of a pair across both sides, or white
+        space alone.
     group_spans (int): How many spans are in its groups, which are not translated.
     """
 
@@ -98,7 +101,7 @@ def plan_document(doc: Doc) -> Plan:
     RETURNS (Plan): What to translate.
     """
     record = to_record(doc)
-    entities = record.spans or []
+    entities = [trimmed(entity, record.text) for entity in record.spans or ()]
     protected = [(one.start, one.end) for one in entities]
     starts = sentence_starts(doc) if len(doc) else []
     spans = cut(record.text, starts, protected)
@@ -109,8 +112,11 @@ def plan_document(doc: Doc) -> Plan:
     plan = Plan(record, pieces, group_spans=sum(map(len, doc.spans.values())))
     for entity in entities:
         n = bisect_left(pieces, entity.end, key=lambda piece: piece.span[1])
-        if n == len(pieces) or entity.start < pieces[n].span[0]:
+        empty = entity.start == entity.end
+        if empty or n == len(pieces) or entity.start < pieces[n].span[0]:
             plan.astray.append(entity)
+            for piece in pieces:
+                piece.crossed |= overlap(piece.span, (entity.start, entity.end))
         else:
             pieces[n].entities.append(moved(entity, -pieces[n].span[0]))
     return plan
@@ -244,6 +250,15 @@ def told(one: Projected, offset: int, *, masked: bool = False) -> dict:
         if one.fragments:
             data["fragments"] = [[a + offset, b + offset] for a, b in one.fragments]
     return data
+
+
+def trimmed(entity: Entity, text: str) -> Entity:
+    """RETURNS (Entity): The same without white space at its edges, which segments do not have."""
+    span, *fragments = (
+        stripped(text, part) for part in ((entity.start, entity.end), *entity.fragments)
+    )
+    kept = tuple(part for part in fragments if part[0] < part[1])
+    return replace(entity, start=span[0], end=span[1], fragments=kept)
 
 
 def moved(entity: Entity, by: int) -> Entity:

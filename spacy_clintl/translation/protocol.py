@@ -176,15 +176,24 @@ class Translator:
             batch = segments[start : start + self.batch_size]
             clean = [cleaned(segment.text) for segment in batch]
             texts = [text for _, text, _ in clean if text]
-            done = iter(self._translate(texts, source, target) if texts else ())
+            done = iter(self._answers(texts, source, target) if texts else ())
             for before, text, after in clean:
                 if not text:
                     yield replace(blank, text=before + after)
                     continue
-                made = next(done, None)
-                if made is None:
-                    made = Translation("", error="the backend gave no answer for it")
+                made = next(done)
                 yield _padded(replace(made, backend=self.name, version=version), before, after)
+
+    def _answers(
+        self, texts: Sequence[str], source: str, target: str
+    ) -> Sequence[Translation]:
+        done = list(self._translate(texts, source, target))
+        if len(done) == len(texts):
+            return done
+        # Which answers are missing is not known, and none may end up with another text.
+        if len(texts) > 1:
+            return [one for text in texts for one in self._answers([text], source, target)]
+        return [Translation("", error=f"the backend gave {len(done)} answers for it")]
 
     def _translate(self, texts: Sequence[str], source: str, target: str) -> Sequence[Translation]:
         """Translate texts without white space around them; one result a text, in order."""

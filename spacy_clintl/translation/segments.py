@@ -92,11 +92,18 @@ def cut(
     spans = []
     for start, end in itertools.pairwise(borders):
         for first, last in shortened(text, start, end, entities, longest):
-            piece = text[first:last]
-            if piece.strip():
-                left = len(piece) - len(piece.lstrip())
-                spans.append((first + left, first + len(piece.rstrip())))
+            span = stripped(text, (first, last))
+            if span[0] < span[1]:
+                spans.append(span)
     return spans
+
+
+def stripped(text: str, span: CharSpan) -> CharSpan:
+    """RETURNS (CharSpan): A span without the white space at its edges; empty if there is no more."""
+    start, end = span
+    piece = text[start:end]
+    start += len(piece) - len(piece.lstrip())
+    return start, max(start, span[0] + len(piece.rstrip()))
 
 
 def shortened(

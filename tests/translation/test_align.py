@@ -16,6 +16,7 @@ from spacy_clintl.translation.alignment.links import Aligner
 from spacy_clintl.translation.alignment.projector import AlignmentProjector
 from spacy_clintl.translation.alignment.statistical import StatisticalAligner
 from spacy_clintl.translation.pairing import LONGEST, cut_document, iter_beads, make_task
+from spacy_clintl.translation.plans import LOST
 
 from .bitexts import NOUNS, WORDS, sentence_pairs
 
@@ -258,6 +259,9 @@ def test_sides_of_pairs_stay_apart(tmp_path):
     docs, report = run(tmp_path, [given], [annotated(target, lang="es")])
     assert entities(docs[0]) == [("tos", "SIGN")]
     assert report.entities["ODD"] == {"dropped": 1}
+    # Nor are the others of both sentences called outside of entities.
+    assert report.masked == {LOST: 2}
+    assert {token.ent_iob_ for token in docs[0] if token.is_alpha} == {"", "B"}
     assert docs[0].user_data["translation"]["entities"][-1]["status"] == "dropped"
     # The translation of a pair that came as one text.
     whole = target.replace(SEPARATOR, " ")

@@ -19,7 +19,7 @@ from spacy_clintl.translation.corpus import estimate_corpus, translate_corpus
 from spacy_clintl.translation.lexicon import Lexicon, LexiconTranslator
 from spacy_clintl.translation.markers import MarkerProjector
 from spacy_clintl.translation.pairing import cut_document, iter_beads, make_task
-from spacy_clintl.translation.plans import Filters, plan_document
+from spacy_clintl.translation.plans import LOST, Filters, plan_document
 from spacy_clintl.translation.projection import Projected, Projector
 from spacy_clintl.translation.protocol import Capabilities, Translation
 from spacy_clintl.translation.provenance import make_provenance_v1
@@ -36,6 +36,7 @@ PHRASES = {
     "niega": "denies",
     "no": "no",
     "nada": "",
+    "disnea": "dyspnea",
 }
 
 
@@ -123,6 +124,37 @@ def test_white_space_between_segments_is_kept(tmp_path):
     text = "\n  Paciente con tos.  Niega fiebre.\n\n- tos\t\n"
     docs, _ = run(tmp_path, annotated(text, ("tos", "FINDING")))
     assert docs[0].text == "\n  Patient with cough.  Denies fever.\n\n- cough\t\n"
+
+
+@pytest.mark.parametrize("edge", ["\n", "  \n", "\t", "\u00a0", "\u2003"])
+def test_white_space_at_the_edge_of_an_entity_loses_nothing(tmp_path, edge):
+    def spans(text, *words):
+        places = [Entity(text.index(word), text.index(word) + len(word), "X") for word in words]
+        return to_doc(Record(text, spans=places), blank("es"), ConversionCounts())
+
+    given = [
+        spans(f"Tos. Paciente con fiebre{edge}", f"fiebre{edge}"),
+        spans(f"Tos.{edge}Fiebre", f"{edge}Fiebre"),
+        spans(f"{edge}fiebre{edge}", f"{edge}fiebre{edge}"),
+        spans(f"Niega {edge} tos", f" {edge} "),
+    ]
+    docs, report = run(tmp_path, *given)
+    assert [[ent.text.lower() for ent in doc.ents] for doc in docs] == [["fever"]] * 3 + [[]]
+    assert report.entities["X"] == {"kept": 3, "dropped": 1}
+    # What has nothing but white space was in nobody's way.
+    assert not report.masked
+
+
+def test_an_entity_across_both_sides_of_a_pair_leaves_neither_annotated(tmp_path):
+    text = join_pair("Paciente con tos", "Fiebre alta. Niega disnea.")
+    crossing = f"tos{SEPARATOR}Fiebre"
+    docs, report = run(tmp_path, annotated(text, (crossing, "X"), ("disnea", "X")))
+    assert report.entities["X"] == {"dropped": 1, "kept": 1}
+    assert report.masked == {LOST: 2}
+    known = {token.text: token.ent_iob_ for token in docs[0]}
+    assert known["cough"] == known["Patient"] == known["fever"] == ""
+    assert known["dyspnea"] == "B"
+    assert known["Denies"] == "O"
 
 
 def test_pairs_stay_pairs(tmp_path):

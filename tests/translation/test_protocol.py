@@ -71,6 +71,27 @@ def test_a_short_answer_is_an_error_of_its_segments_only():
     assert len(translate(Upper(), *"abcde")) == 5
 
 
+@pytest.mark.parametrize(
+    ("answers", "wanted"),
+    [
+        (lambda made: [one for one in made if one.text != "B"], ["A", "", "C", "D"]),
+        (lambda made: [Translation("X"), *made], ["", "", "", ""]),
+        (lambda made: made * 2 if len(made) > 1 else made, ["A", "B", "C", "D"]),
+        (iter, ["A", "B", "C", "D"]),
+    ],
+)
+def test_no_answer_lands_with_another_text(answers, wanted):
+    class Odd(Upper):
+        batch_size = 4
+
+        def _translate(self, texts, source, target):
+            return answers(super()._translate(texts, source, target))
+
+    made = translate(Odd(), "a", "b", "c", "d")
+    assert [one.text for one in made] == wanted
+    assert [bool(one.error) for one in made] == [not text for text in wanted]
+
+
 def test_an_unknown_pair_is_an_error_before_the_first_segment():
     with pytest.raises(ClintlError, match=r"CL600.*de-en.*es-en"):
         Upper().translate([], "de", "en")
