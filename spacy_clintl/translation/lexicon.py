@@ -105,8 +105,8 @@ def make_lexicon_v1(paths: Mapping[str, str | Path]) -> LexiconTranslator:
     number stands for itself. An empty target leaves the phrase out. Line breaks and control
     characters in a phrase are refused. Case, accents and soft hyphens need not match, but a phrase
     that has those of the text comes first, then one in small letters; words in capitals are
-    translated in capitals. Numbers and signs that are in no phrase are copied; words that are not in
-    the dictionary are kept and listed as untranslated.
+    translated in capitals. Numbers and signs that are in no phrase are copied; words that are not
+    in the dictionary are kept and listed as untranslated.
 
     paths (Mapping[str, str | Path]): The dictionary of each language pair, such as
         `{"es-en": "es-en.tsv"}`.
@@ -235,7 +235,7 @@ def _folded(token: str) -> str:
 
 
 def _fits(phrase: str, words: Sequence[str]) -> bool:
-    """Say whether words have the numbers of a phrase that folds as they do: type 1 is not type 2."""
+    """Say whether words have the numbers of a phrase that folds alike: type 1 is not type 2."""
     return all(
         own in (_SLOT, word)
         for own, word in zip(_TOKEN.findall(phrase), words, strict=True)

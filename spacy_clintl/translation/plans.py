@@ -115,7 +115,7 @@ def plan_document(doc: Doc) -> Plan:
         empty = entity.start == entity.end
         if empty or n == len(pieces) or entity.start < pieces[n].span[0]:
             plan.astray.append(entity)
-            for piece in pieces:
+            for piece in () if empty else pieces:
                 piece.crossed |= overlap(piece.span, (entity.start, entity.end))
         else:
             pieces[n].entities.append(moved(entity, -pieces[n].span[0]))

@@ -99,7 +99,7 @@ def cut(
 
 
 def stripped(text: str, span: CharSpan) -> CharSpan:
-    """RETURNS (CharSpan): A span without the white space at its edges; empty if there is no more."""
+    """RETURNS (CharSpan): A span without the white space at its edges; empty if it is all."""
     start, end = span
     piece = text[start:end]
     start += len(piece) - len(piece.lstrip())
