@@ -184,9 +184,7 @@ class Translator:
                 made = next(done)
                 yield _padded(replace(made, backend=self.name, version=version), before, after)
 
-    def _answers(
-        self, texts: Sequence[str], source: str, target: str
-    ) -> Sequence[Translation]:
+    def _answers(self, texts: Sequence[str], source: str, target: str) -> Sequence[Translation]:
         done = list(self._translate(texts, source, target))
         if len(done) == len(texts):
             return done

@@ -14,12 +14,14 @@ from spacy_clintl.translation.apertium import make_apertium_v1
 from spacy_clintl.translation.apertium.modes import Modes
 from spacy_clintl.translation.apertium.processes import Chain, ChainError
 from spacy_clintl.translation.apertium.stream import (
+    Numbered,
     escape,
     number_units,
     read_translation,
     unescape,
 )
 from spacy_clintl.translation.apertium.translator import _ask
+from spacy_clintl.translation.function_words import function_words
 from spacy_clintl.translation.links import compose
 from spacy_clintl.translation.protocol import Link, Segment
 from spacy_clintl.translation.provenance import make_provenance_v1
@@ -152,7 +154,7 @@ def test_merged_units_are_shared_out_from_the_end():
     spans = {1: (0, 2), 2: (3, 5), 3: (6, 11)}
 
     def read(stream):
-        found = read_translation(stream, spans)
+        found = read_translation(stream, Numbered("", spans))
         return found.text, [(link.source, found.text[slice(*link.target)]) for link in found.links]
 
     assert read("[[t:w:1; t:w:2; t:w:3]]de l'estat[[/]]") == (
@@ -164,12 +166,45 @@ def test_merged_units_are_shared_out_from_the_end():
         [((0, 2), "del"), ((3, 5), "del"), ((6, 11), "pulmó")],
     )
     assert read("[[t:w:3]]de cofre[[/]]") == ("de cofre", [((6, 11), "de cofre")])
-    failed = read_translation("[[t:w:1]]*abc[[/]] [[t:w:2]]#def[[/]] [[t:w:3]]@ghi[[/]] * x", spans)
+    units = Numbered("", spans)
+    failed = read_translation("[[t:w:1]]*abc[[/]] [[t:w:2]]#def[[/]] [[t:w:3]]@ghi[[/]] * x", units)
     assert failed.text == "abc def ghi * x"
     assert failed.untranslated == [(0, 2), (6, 11)]
-    failed = read_translation("[[t:w:1; t:w:2; t:w:3]]de l'*Zenker[[/]]", spans)
+    failed = read_translation("[[t:w:1; t:w:2; t:w:3]]de l'*Zenker[[/]]", units)
     assert failed.text == "de l'Zenker"
     assert failed.untranslated == [(6, 11)]
+
+
+@pytest.mark.parametrize(
+    ("units", "piece", "wanted"),
+    [
+        (["de", "la", "vitamine D"], "de la vitamina D", ["de", "la", "vitamina D"]),
+        (["du", "groupe A"], "del grup A", ["del", "grup A"]),
+        (["aux", "soins intensifs"], "a la vigilància intensiva", ["a la", "vigilància intensiva"]),
+        (["la", "salle de bain"], "la cambra de bany", ["la", "cambra de bany"]),
+        (["la", "salle de bain"], "el bany", ["el", "bany"]),
+        (["de", "la", "salle de bain"], "al bany", ["al", "al", "bany"]),
+        (["de", "1,5"], "de 1,5", ["de", "1,5"]),
+        (["la", "pénicilline"], "la penicil·lina", ["la", "penicil·lina"]),
+        (["à", "la", "pénicilline"], "a la penicil·lina", ["a", "la", "penicil·lina"]),
+        (["l'", "anti-inflammatoire"], "l'anti-inflamatori", ["l'", "anti-inflamatori"]),
+        (["la", "échographie"], "la prova d'ultrasons", ["la", "prova d'ultrasons"]),
+        (["soins intensifs", "la"], "vigilància intensiva la", ["vigilància intensiva", "la"]),
+        (["forte", "fièvre"], "molt alta febre", ["molt alta", "febre"]),
+    ],
+)
+def test_merged_terms_of_several_words_keep_theirs(units, piece, wanted):
+    text = " ".join(units)
+    places = [sum(len(one) + 1 for one in units[:n]) for n in range(len(units))]
+    analysed = " ".join(f"^{unit}/x<n>$" for unit in units)
+    numbered = number_units(analysed, text, 0, function_words("fr"))
+    assert list(numbered.spans.values()) == [
+        (at, at + len(unit)) for at, unit in zip(places, units, strict=True)
+    ]
+    numbers = "; ".join(f"t:w:{n}" for n in numbered.spans)
+    found = read_translation(f"[[{numbers}]]{piece}[[/]]", numbered, function_words("ca"))
+    assert [found.text[slice(*link.target)] for link in found.links] == wanted
+    assert [text[slice(*link.source)] for link in found.links] == units
 
 
 def test_words_that_an_adverb_keeps_from_their_number_are_found_behind_it():
@@ -178,7 +213,7 @@ def test_words_that_an_adverb_keeps_from_their_number_are_found_behind_it():
     spans = dict(enumerate(places, 1))
 
     def read(stream, adverbs=frozenset({2}), compared=frozenset({6})):
-        found = read_translation(stream, spans, adverbs, compared)
+        found = read_translation(stream, Numbered("", spans, adverbs, compared))
         links = [
             (text[slice(*link.source)], found.text[slice(*link.target)]) for link in found.links
         ]
@@ -222,7 +257,7 @@ def test_the_analysis_tells_adverbs_and_comparatives():
 
 def test_a_word_without_a_number_leaves_no_sign_of_failure():
     read = read_translation(
-        "[[t:w:1]]a[[/]] *infec y #otro, * \\@x [[t:w:2]]b[[/]] *c", {1: (0, 1)}
+        "[[t:w:1]]a[[/]] *infec y #otro, * \\@x [[t:w:2]]b[[/]] *c", Numbered("", {1: (0, 1)})
     )
     assert read.text == "a infec y otro, * @x b c"
 

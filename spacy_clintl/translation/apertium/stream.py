@@ -9,8 +9,9 @@ the first of the words that they make: `[[t:w:1; t:w:2]]very[[/]] intense`.
 import re
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from ..function_words import carries_nothing
 from ..protocol import CharSpan, Link
 
 _ESCAPED = re.compile(r"[\[\]{}^$/\\@<>]")
@@ -21,7 +22,9 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _BOUND = re.compile(
     r"\\.|\[\[((?:[^\\\]]|\\.|\](?!\]))*)\]\]((?:[^\\\[]|\\.|\[(?!\[/))*)\[\[/\]\]", re.DOTALL
 )
-_WORD = re.compile(r"\w+['\u2019]?|[^\w\s]+")
+# A number with its decimal sign, a word with its hyphens or the point of a Catalan double l, an
+# elision, or other signs.
+_WORD = re.compile(r"\d+(?:[.,]\d+)+|\w+(?:[\u00b7-]\w+)*['\u2019]?|[^\w\s]+")
 _NUMBER = re.compile(r"t:w:(\d+)")
 _END = "[][\n]"
 # Analyses of adverbs, and of forms such as "larger", which other languages need two words for.
@@ -44,12 +47,16 @@ class Numbered:
     spans (dict[int, CharSpan]): Where each number's unit is in the text.
     adverbs (set[int]): Numbers of units that may be adverbs.
     compared (set[int]): Numbers of units that are comparatives or superlatives in one word.
+    long (set[int]): Numbers of units of several words.
+    light (set[int]): Numbers of units that are function words.
     """
 
     stream: str
     spans: dict[int, CharSpan]
-    adverbs: set[int] = field(default_factory=set)
-    compared: set[int] = field(default_factory=set)
+    adverbs: AbstractSet[int] = frozenset()
+    compared: AbstractSet[int] = frozenset()
+    long: AbstractSet[int] = frozenset()
+    light: AbstractSet[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -81,18 +88,21 @@ def unescape(text: str) -> str:
     return _ESCAPE.sub(r"\1", text.replace("[~]", "~").replace("[\n]", "").replace("[]", ""))
 
 
-def number_units(stream: str, text: str, first: int) -> Numbered:
+def number_units(
+    stream: str, text: str, first: int, function_words: frozenset[str] = frozenset()
+) -> Numbered:
     """Put a number before each unit of an analysed text.
 
     stream (str): What the analysis gave.
     text (str): The text that was analysed.
     first (int): The first number.
+    function_words (frozenset[str]): Those of the text's language.
     RETURNS (Numbered): The stream to send on. A unit that cannot be found in the text has no
         number.
     """
     parts = []
     spans = {}
-    adverbs, compared = set(), set()
+    adverbs, compared, long, light = set[int](), set[int](), set[int](), set[int]()
     at = last = 0
     number = first
     escaped = -1
@@ -111,6 +121,10 @@ def number_units(stream: str, text: str, first: int) -> Numbered:
                 adverbs.add(number)
             if _COMPARED.search(match[2]):
                 compared.add(number)
+            if len(surface.split()) > 1:
+                long.add(number)
+            elif carries_nothing(surface, function_words):
+                light.add(number)
             # Right behind an escaped character the programs do not see the number.
             apart = "[]" if escaped == match.start() else ""
             parts.append(f"{apart}[[t:w:{number}]]")
@@ -118,7 +132,7 @@ def number_units(stream: str, text: str, first: int) -> Numbered:
         parts.append(match[0])
         last = match.end()
     parts.append(stream[last:])
-    return Numbered("".join(parts), spans, adverbs, compared)
+    return Numbered("".join(parts), spans, adverbs, compared, long, light)
 
 
 def _find(text: str, surface: str, least: int, expected: int) -> int | None:
@@ -130,17 +144,13 @@ def _find(text: str, surface: str, least: int, expected: int) -> int | None:
 
 
 def read_translation(
-    stream: str,
-    spans: dict[int, CharSpan],
-    adverbs: AbstractSet[int] = frozenset(),
-    compared: AbstractSet[int] = frozenset(),
+    stream: str, numbered: Numbered, function_words: frozenset[str] = frozenset()
 ) -> Read:
     """Read a translation and its links.
 
     stream (str): What the last program gave.
-    spans (dict[int, CharSpan]): Where the numbered units are in the source.
-    adverbs (AbstractSet[int]): See `Numbered`.
-    compared (AbstractSet[int]): See `Numbered`.
+    numbered (Numbered): The units that were sent on.
+    function_words (frozenset[str]): Those of the language of the translation.
     RETURNS (Read): The translation.
     """
     parts: list[str] = []
@@ -160,16 +170,16 @@ def read_translation(
         add(_unbound(stream[last : match.start()]))
         numbers = list(dict.fromkeys(int(number) for number in _NUMBER.findall(match[1])))
         seen.update(numbers)
-        sources = [spans[number] for number in numbers if number in spans]
         made, last = unescape(match[2]), match.end()
-        loose = _loose(stream, last, numbers, made, adverbs, compared)
+        loose = _loose(stream, last, numbers, made, numbered)
         last += len(loose)
-        groups = [(sources, made + loose)]
-        if loose and len(sources) > 1:
-            groups = [(sources[:-1], made), (sources[-1:], loose)]
+        units = [number for number in numbers if number in numbered.spans]
+        groups = [(units, made + loose)]
+        if loose and len(units) > 1:
+            groups = [(units[:-1], made), (units[-1:], loose)]
         for units, piece in groups:
             piece, signs = _without_signs(piece)
-            own = _share(units, piece, length)
+            own = _share(units, piece, length, numbered, function_words)
             links.extend(own)
             failed.extend(
                 source
@@ -181,22 +191,15 @@ def read_translation(
     return Read("".join(parts), links, sorted(set(failed)), seen)
 
 
-def _loose(
-    stream: str,
-    at: int,
-    numbers: Sequence[int],
-    piece: str,
-    adverbs: AbstractSet[int],
-    compared: AbstractSet[int],
-) -> str:
+def _loose(stream: str, at: int, numbers: Sequence[int], piece: str, numbered: Numbered) -> str:
     """Give the word without a number, with blanks before it, that belongs to the piece before it.
 
     Mostly a word without a number is one that the rules added, such as a pronoun, and no unit's.
     It is the last unit's behind an adverb with that unit's number, too, and where a unit is
     compared, and the piece says no more than that.
     """
-    modified = len(numbers) > 1 and numbers[-2] in adverbs
-    if modified or (piece.lower() in _MORE and set(numbers) <= compared):
+    modified = len(numbers) > 1 and numbers[-2] in numbered.adverbs
+    if modified or (piece.lower() in _MORE and set(numbers) <= numbered.compared):
         match = _LOOSE.match(stream, at)
         return match[0] if match else ""
     return ""
@@ -224,19 +227,50 @@ def _without_signs(piece: str) -> tuple[str, list[int]]:
     return "".join([*parts, piece[last:]]), places
 
 
-def _share(sources: list[CharSpan], piece: str, offset: int) -> list[Link]:
+def _share(
+    units: Sequence[int],
+    piece: str,
+    offset: int,
+    numbered: Numbered,
+    function_words: frozenset[str],
+) -> list[Link]:
     """Link the words of a piece to the units that were merged into it.
 
     The programs merge an article or preposition with what follows it, so words and units are
-    counted from the end; what is left over belongs to the first.
+    counted from the end; units that are left over share the first word. Words that are left over
+    belong to the unit of several words, or to the one behind function words; but function words
+    with which the piece begins to what stands before it ('la' and 'salle de bain' of 'la cambra de
+    bany'). Otherwise they belong to the first unit.
     """
     words = [(offset + match.start(), offset + match.end()) for match in _WORD.finditer(piece)]
-    if not sources or not words:
+    if not units or not words:
         return []
-    alone = min(len(sources), len(words)) - 1
-    first = len(words) - alone - 1
-    hull = (words[0][0], words[first][1])
-    links = [Link(source, hull) for source in sources[: len(sources) - alone]]
-    if alone:
-        links.extend(Link(one, two) for one, two in zip(sources[-alone:], words[-alone:]))
-    return links
+    left = len(words) - len(units)
+    sizes = [1] * len(units)
+    heavy = _heavy(units, numbered)
+    if left < 0:
+        sizes = [1] * len(words)
+    else:
+        bare = [carries_nothing(word, function_words) for word in _WORD.findall(piece)]
+        leading = next((n for n, one in enumerate(bare) if not one), len(bare))
+        before = min(max(leading - heavy, 0), left) if heavy else left
+        sizes[0] += before
+        sizes[heavy] += left - before
+    spans = [numbered.spans[unit] for unit in units]
+    links = []
+    end = len(words)
+    for size in reversed(sizes):
+        hull = (words[end - size][0], words[end - 1][1])
+        end -= size
+        # All units that are left over share the first word.
+        owners = spans if not end else [spans.pop()]
+        links.extend(Link(source, hull) for source in reversed(owners))
+    return links[::-1]
+
+
+def _heavy(units: Sequence[int], numbered: Numbered) -> int:
+    """Say which of the units that were merged is likely to have become several words."""
+    long = [n for n, unit in enumerate(units) if unit in numbered.long]
+    if long:
+        return long[-1]
+    return len(units) - 1 if set(units[:-1]) <= numbered.light else 0

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import ClintlError, Errors
+from ..function_words import function_words
 from ..links import compose
 from ..offsets import Normalised
 from ..protocol import (
@@ -38,7 +39,8 @@ class ApertiumTranslator(Translator):
 
     name = "spacy_clintl.ApertiumTranslator.v1"
     # 2: what is modified by an adverb is linked to its own word; soft hyphens are left out.
-    revision = 2
+    # 3: terms of several words that were merged with what stands before them keep all of theirs.
+    revision = 3
 
     def __init__(
         self,
@@ -136,14 +138,14 @@ class ApertiumTranslator(Translator):
                 numbered.append(Numbered("", {}))
             else:
                 # The full stop that was added belongs to no word of the text.
-                numbered.append(number_units(answer, f"{text}.", count))
+                numbered.append(number_units(answer, f"{text}.", count, function_words(pair[0])))
                 count += len(numbered[-1].spans)
         answers = _ask(rest, [one.stream for one in numbered])
         legs = []
         for text, before, one, answer in zip(texts, analysed, numbered, answers):
             failed = next((a for a in (before, answer) if isinstance(a, ChainError)), None)
             if failed is None:
-                legs.append(_read(text, one, str(answer)))
+                legs.append(_read(text, one, str(answer), function_words(pair[1])))
             else:
                 legs.append(_Leg(error=str(failed)))
         return legs
@@ -206,10 +208,10 @@ def _ask(chain: Chain, messages: Sequence[str]) -> list[str | ChainError]:
     return [next(answers) if message else "" for message in messages]
 
 
-def _read(text: str, numbered: Numbered, answer: str) -> _Leg:
+def _read(text: str, numbered: Numbered, answer: str, words: frozenset[str]) -> _Leg:
     if not text:
         return _Leg()
-    read = read_translation(answer, numbered.spans, numbered.adverbs, numbered.compared)
+    read = read_translation(answer, numbered, words)
     if not read.numbers <= numbered.spans.keys():
         return _Leg(error="the answer belongs to another text")
     end = len(text)
