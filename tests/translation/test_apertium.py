@@ -83,6 +83,32 @@ def test_what_fails_in_company_is_tried_once_more_alone(echo):
     assert isinstance(answers[4], ChainError)
 
 
+def test_programs_that_never_answer_are_not_asked_message_by_message(monkeypatch):
+    tries = []
+    chain = Chain([["sleep", "60"]], 0.2)
+    monkeypatch.setattr(chain, "_exchange", _counted(chain._exchange, tries))
+    answers = _ask(chain, [f"m{n}" for n in range(40)])
+    assert len(answers) == 40
+    assert all(isinstance(answer, ChainError) for answer in answers)
+    # Together, one alone, and an empty text.
+    assert len(tries) == 3
+    with pytest.raises(ChainError, match="does not answer"):
+        chain.ask(["x"])
+    # After a while they are tried again.
+    monkeypatch.setattr(chain, "_resting_until", 0.0)
+    chain.commands = [["cat"]]
+    chain.timeout = 5
+    assert chain.ask(["x"]) == ["x"]
+
+
+def _counted(function, calls):
+    def wrapped(messages, answers):
+        calls.append(list(messages))
+        return function(messages, answers)
+
+    return wrapped
+
+
 def test_a_chain_belongs_to_its_process(echo):
     assert echo.ask(["a"]) == ["A"]
     assert pickle.loads(pickle.dumps(echo)).ask(["b"]) == ["B"]

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 _BLOCK = 1 << 16
+# Seconds for which programs that do not answer at all are left alone: each message would else take
+# as long as the timeout.
+REST = 60.0
 
 
 class ChainError(Exception):
@@ -33,6 +36,7 @@ class Chain:
         self.timeout = timeout
         self._processes: list[subprocess.Popen] = []
         self._owner = 0
+        self._resting_until = 0.0
 
     def ask(self, messages: Sequence[str]) -> list[str]:
         """Send messages and wait for the answer to each.
@@ -43,6 +47,8 @@ class Chain:
             stopped then, and start anew with the next messages.
         """
         answers: list[str] = []
+        if time.monotonic() < self._resting_until:
+            raise ChainError("the program does not answer")
         try:
             self._start()
             self._exchange(messages, answers)
@@ -57,6 +63,20 @@ class Chain:
             self.stop()
             raise
         return answers
+
+    def works(self, message: str) -> bool:
+        """Say whether the programs answer at all; those that do not are left alone for a while.
+
+        message (str): One that is known to have an answer.
+        """
+        if time.monotonic() < self._resting_until:
+            return False
+        try:
+            self.ask([message])
+        except ChainError:
+            self._resting_until = time.monotonic() + REST
+            return False
+        return True
 
     def _exchange(self, messages: Sequence[str], answers: list[str]) -> None:
         out, into = self._processes[-1].stdout, self._processes[0].stdin

@@ -178,7 +178,8 @@ def make_apertium_v1(
     languages, and text goes to them as data only. Words are numbered after the analysis, and the
     numbers come out with the translation (Apertium's word-bound blanks), so that links are exact;
     words that it puts in by itself have none. A chain that dies or hangs is started anew, and each
-    text that had no answer is tried once more.
+    text that had no answer is tried once more; programs that do not even answer an empty text are
+    left alone for a minute, in which every text fails at once.
 
     modes (str | Path | None): Folder of the .mode files; None: that of the installed program.
     pivots (Sequence[str]): Languages by way of which to translate where there is no direct pair, in
@@ -204,6 +205,8 @@ def _ask(chain: Chain, messages: Sequence[str]) -> list[str | ChainError]:
                 got.extend(chain.ask([message]))
             except ChainError as second:
                 got.append(second)
+                # If it is not the text's fault, the others are not waited for one by one.
+                chain.works(escape(""))
     answers = iter(got)
     return [next(answers) if message else "" for message in messages]
 
