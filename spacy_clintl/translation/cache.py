@@ -54,7 +54,7 @@ class Cache:
         self.path = Path(path or MEMORY)
         with self._errors():
             if path:
-                _make_private(self.path)
+                _make_private(self.path, wait)
             self._database = sqlite3.connect(self.path, timeout=wait)
             try:
                 self._open(hashes_only)
@@ -209,7 +209,7 @@ def translate_cached(
             first.discard(one.text)
 
 
-def _make_private(path: Path) -> None:
+def _make_private(path: Path, wait: float) -> None:
     """Make the file for its owner only, or take the rights of others away.
 
     RAISES (ClintlError): Something else is there, which stays as it is.
@@ -222,10 +222,20 @@ def _make_private(path: Path) -> None:
             raise ClintlError(Errors.CL625.format(path=path, what="a folder")) from None
         with path.open("rb") as file:
             start = file.read(len(_SQLITE))
-        if start and start != _SQLITE:
+        if start and (start != _SQLITE or not _is_ours(path, wait)):
             raise ClintlError(Errors.CL625.format(path=path, what="another kind of file")) from None
         if path.stat().st_mode & 0o077:
             path.chmod(0o600)
+
+
+def _is_ours(path: Path, wait: float) -> bool:
+    """Say whether a database is a cache, or has no table yet; it is not changed."""
+    database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=wait)
+    try:
+        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master")]
+    finally:
+        database.close()
+    return not tables or {"about", "translations"} <= set(tables)
 
 
 def _storable(text: str) -> str:

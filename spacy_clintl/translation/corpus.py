@@ -238,8 +238,8 @@ def _project(
     for piece, made in zip(plan.pieces, translations):
         if isinstance(projector, MarkerProjector):
             text, links = projector.unmark(made.text, piece.text, piece.entities)
-            # Its links and untranslated words are those of the marked text.
-            made = replace(made, text=text, links=links, untranslated=())
+            words = projector.original(made.untranslated, piece.text, piece.entities)
+            made = replace(made, text=text, links=links, untranslated=words)
         ones = (
             projector.project(piece.text, made.text, piece.entities, made.links)
             if piece.entities

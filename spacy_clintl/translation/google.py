@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ClintlError, Errors
-from .protocol import Capabilities, Cost, Segment, Translation, Translator
+from .protocol import Capabilities, Cost, Segment, Translation, Translator, check_settings
 
 if TYPE_CHECKING:
     import requests
@@ -55,6 +55,13 @@ class GoogleTranslator(Translator):
         token_variable: str = "GOOGLE_OAUTH_ACCESS_TOKEN",
         endpoint: str = ENDPOINT,
     ):
+        check_settings(
+            self.name,
+            ("price_per_million", price_per_million, price_per_million >= 0, "0 or more"),
+            ("retries", retries, retries >= 0, "0 or more"),
+            ("pause", pause, pause >= 0, "0 or more"),
+            ("timeout", timeout, timeout > 0, "above 0"),
+        )
         self.project = project
         self.location = location
         self.allow_remote = allow_remote

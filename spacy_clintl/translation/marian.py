@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import ClintlError, Errors
 from ..util import quiet_transformers, sha256_of
-from .protocol import Capabilities, Translation, Translator, primary_subtag
+from .protocol import Capabilities, Translation, Translator, check_settings, primary_subtag
 
 # Of NLLB, which names languages by ISO 639-3 and script; others are given by `languages`.
 NLLB = {
@@ -295,17 +295,12 @@ def make_marian_v1(
     RETURNS (MarianTranslator): The translator; the model is loaded when it is needed.
     RAISES (ClintlError): For a setting that cannot be.
     """
-    for setting, value, fits, expected in (
+    check_settings(
+        MarianTranslator.name,
         ("batch_size", batch_size, batch_size >= 1, "1 or more"),
         ("beams", beams, beams is None or beams >= 1, "1 or more, or null"),
         ("max_ratio", max_ratio, max_ratio > 0, "above 0"),
-    ):
-        if not fits:
-            raise ClintlError(
-                Errors.CL602.format(
-                    name=MarianTranslator.name, setting=setting, value=value, expected=expected
-                )
-            )
+    )
     return MarianTranslator(
         path, pair, languages, beams, batch_size, max_ratio, precision, device, keeps_markers
     )

@@ -35,17 +35,35 @@ class MarkerProjector(Projector):
         entities (Sequence[Entity]): Its entities; of discontinuous ones each fragment is marked.
         RETURNS (str): What to translate.
         """
-        inserted: list[tuple[int, int, int, str]] = []
-        for number, (start, end) in _numbered(text, entities).items():
-            # Of marks at one place, closing ones come first, and what nests closes inside out.
-            inserted.append((start, 1, -(end - start), f"[{number}]"))
-            inserted.append((end, 0, end - start, f"[/{number}]"))
         parts: list[str] = []
         last = 0
-        for at, _, _, mark in sorted(inserted):
+        for at, mark in _marks(text, entities):
             parts.extend((text[last:at], mark))
             last = at
         return "".join([*parts, text[last:]])
+
+    def original(
+        self, spans: Sequence[CharSpan], text: str, entities: Sequence[Entity]
+    ) -> tuple[CharSpan, ...]:
+        """Say where spans of the marked text are in the source; those of marks alone are left out.
+
+        spans (Sequence[CharSpan]): Spans of what `mark` gave.
+        text (str): The source text.
+        entities (Sequence[Entity]): Its entities.
+        RETURNS (tuple[CharSpan, ...]): The same in the source text.
+        """
+        marks = _marks(text, entities)
+
+        def moved(place: int) -> int:
+            added = 0
+            for at, mark in marks:
+                if place <= at + added:
+                    break
+                added += min(len(mark), place - at - added)
+            return place - added
+
+        found = ((moved(start), moved(end)) for start, end in spans)
+        return tuple((start, end) for start, end in found if start < end)
 
     def unmark(
         self, marked: str, text: str, entities: Sequence[Entity]
@@ -132,6 +150,16 @@ def make_markers_v1() -> MarkerProjector:
 
 def _parts(entity: Entity) -> tuple[CharSpan, ...]:
     return entity.fragments or ((entity.start, entity.end),)
+
+
+def _marks(text: str, entities: Sequence[Entity]) -> list[tuple[int, str]]:
+    """RETURNS (list[tuple[int, str]]): Where in the text to put which mark, in order."""
+    marks: list[tuple[int, int, int, str]] = []
+    for number, (start, end) in _numbered(text, entities).items():
+        # Of marks at one place, closing ones come first, and what nests closes inside out.
+        marks.append((start, 1, -(end - start), f"[{number}]"))
+        marks.append((end, 0, end - start, f"[/{number}]"))
+    return [(at, mark) for at, _, _, mark in sorted(marks)]
 
 
 def _numbered(text: str, entities: Sequence[Entity]) -> dict[int, CharSpan]:

@@ -7,7 +7,7 @@ Unicode characters of the text that was given, not of any normalised form.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from ..errors import ClintlError, Errors
 from .cleaning import cleaned
@@ -199,6 +199,20 @@ class Translator:
 
     def close(self) -> None:
         """Let go of processes, connections and models."""
+
+
+def check_settings(name: str, *rows: tuple[str, Any, bool, str]) -> None:
+    """Complain of the first setting of a translator that does not fit.
+
+    name (str): The translator's name.
+    *rows (tuple[str, Any, bool, str]): Settings, their values, whether they fit, what is expected.
+    RAISES (ClintlError): One does not fit.
+    """
+    for setting, value, fits, expected in rows:
+        if not fits:
+            raise ClintlError(
+                Errors.CL602.format(name=name, setting=setting, value=value, expected=expected)
+            )
 
 
 def _padded(made: Translation, before: str, after: str) -> Translation:

@@ -95,6 +95,17 @@ def test_what_is_no_cache_stays_as_it_is(tmp_path, kind):
     with pytest.raises(ClintlError, match=r"CL625.*notes is no cache"):
         Cache(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o755
+    path = tmp_path / "theirs.db"
+    theirs = sqlite3.connect(path)
+    with theirs:
+        theirs.execute("CREATE TABLE about (title TEXT)")
+    theirs.close()
+    path.chmod(0o644)
+    before = path.read_bytes()
+    with pytest.raises(ClintlError, match=r"CL625.*theirs.db is no cache"):
+        Cache(path)
+    assert path.read_bytes() == before
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
     path = tmp_path / "empty"
     path.touch(0o644)
     Cache(path).close()

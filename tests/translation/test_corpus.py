@@ -480,7 +480,7 @@ def test_markers_project_where_there_are_no_links(tmp_path):
 
         def _translate(self, texts, source, target):
             made = super()._translate(texts, source, target)
-            return [Translation(one.text) for one in made]
+            return [Translation(one.text, untranslated=one.untranslated) for one in made]
 
     text = "Paciente con dolor torácico y tos."
     doc = annotated(text, ("dolor torácico", "X"), ("tos", "Y"))
@@ -490,6 +490,14 @@ def test_markers_project_where_there_are_no_links(tmp_path):
     assert docs[0].text == "Patient with chest pain y cough."
     assert entities(docs[0]) == [("chest pain", "X"), ("cough", "Y")]
     assert report.entities["X"] == {"kept": 1}
+    assert report.entities["Y"] == {"kept": 1}
+    doc = annotated("Niega tos, astenia y fiebre", ("tos", "Y"), ("astenia", "X"), ("fiebre", "Y"))
+    docs, report = run(
+        tmp_path, doc, translator=Marked(lexicon().lexicons), projector=MarkerProjector()
+    )
+    assert entities(docs[0]) == [("cough", "Y"), ("astenia", "X"), ("fever", "Y")]
+    assert report.entities["X"] == {"untranslated": 1}
+    assert report.entities["Y"] == {"kept": 2}
 
 
 def test_a_projector_that_learns_sees_all_pairs_first(tmp_path):

@@ -171,6 +171,15 @@ def test_a_short_answer_is_given_to_no_segment(stub):
     assert all("another number" in one.error for one in made)
 
 
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("retries", -1), ("pause", -0.5), ("timeout", 0.0), ("price_per_million", -1.0)],
+)
+def test_settings_that_cannot_be_are_told(stub, setting, value):
+    with pytest.raises(ClintlError, match=f"CL602.*'{setting}' is {value}"):
+        make(stub, **{setting: value})
+
+
 def test_cost_is_that_of_the_settings(stub):
     cost = make(stub, price_per_million=10.0, currency="EUR").cost([Segment("ñ" * 500_000)])
     assert (cost.characters, cost.price, cost.currency) == (500_000, 5.0, "EUR")

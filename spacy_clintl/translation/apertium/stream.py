@@ -257,7 +257,7 @@ def _share(
         sizes[0] += before
         sizes[heavy] += left - before
     spans = [numbered.spans[unit] for unit in units]
-    links = []
+    links: list[Link] = []
     end = len(words)
     for size in reversed(sizes):
         hull = (words[end - size][0], words[end - 1][1])

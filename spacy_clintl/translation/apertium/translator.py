@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import ClintlError, Errors
 from ..function_words import function_words
 from ..links import compose
 from ..offsets import Normalised
@@ -14,6 +13,7 @@ from ..protocol import (
     Link,
     Translation,
     Translator,
+    check_settings,
     primary_subtag,
 )
 from .modes import INSTALL, Modes
@@ -49,16 +49,11 @@ class ApertiumTranslator(Translator):
         timeout: float = 20.0,
         batch_size: int = 32,
     ):
-        for setting, value, fits, expected in (
+        check_settings(
+            self.name,
             ("timeout", timeout, timeout > 0, "above 0"),
             ("batch_size", batch_size, batch_size >= 1, "1 or more"),
-        ):
-            if not fits:
-                raise ClintlError(
-                    Errors.CL602.format(
-                        name=self.name, setting=setting, value=value, expected=expected
-                    )
-                )
+        )
         self.modes = Modes(None if modes is None else Path(modes))
         self.pivots = tuple(pivots)
         self.timeout = timeout
