@@ -741,6 +741,11 @@ class Warnings(metaclass=ErrorsWithCodes):
         "or instead of freezing it set 'loss_weight = 0' of an iob_ner, 'weight = 0' of all tasks "
         "of a multitask_textcat."
     )
+    CW660 = (
+        "{source} and {target} do not look like translations of each other: their sentences have "
+        "hardly more words in common ({ratio:.1f} times as many) than any two of them. See whether "
+        "the documents are in the same order. Entities were carried over nevertheless."
+    )
     CW680 = (
         "'{name}': {n} of {total} segments could not be translated ({reasons}). Nothing is "
         "annotated in them."

@@ -2,9 +2,10 @@
 
 import itertools
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import NamedTuple
 
 from spacy.tokens import Doc
@@ -15,6 +16,7 @@ from ..data.records import Span as Entity
 from ..pairs import SEPARATOR
 from .alignment.tasks import Task, Text
 from .beads import pair_sentences
+from .evidence import Evidence
 from .plans import moved
 from .protocol import CharSpan
 from .segments import LINES, Protected, sentence_starts, shortened
@@ -109,12 +111,16 @@ def length_ratio(pairs: Sequence[tuple[Sentences, Sentences]]) -> float | None:
 
 
 def iter_beads(
-    source: Sentences, target: Sentences, ratio: float | None = None
+    source: Sentences,
+    target: Sentences,
+    ratio: float | None = None,
+    known: Mapping[str, set[str]] = MappingProxyType({}),
 ) -> Iterator[tuple[CharSpan, CharSpan]]:
     """Pair the sentences of a document and its translation, line by line if the lines match.
 
     source, target (Sentences): Both.
     ratio (float | None): See `pair_sentences`.
+    known (Mapping[str, set[str]]): Words that may translate each other, see `lexicon_keys`.
     YIELDS (tuple[CharSpan, CharSpan]): Characters of source and target; an empty span where a
         sentence has no counterpart.
     """
@@ -130,8 +136,15 @@ def iter_beads(
         source_lengths, target_lengths = (
             [end - start for start, end in sentences] for sentences in (ours, theirs)
         )
-        for first, second in pair_sentences(source_lengths, target_lengths, ratio):
+        evidence = None
+        if max(len(ours), len(theirs)) > 1:
+            evidence = Evidence(_words(source, ours), _words(target, theirs), known)
+        for first, second in pair_sentences(source_lengths, target_lengths, ratio, evidence):
             yield _hull([ours[n] for n in first]), _hull([theirs[n] for n in second])
+
+
+def _words(document: Sentences, sentences: Sequence[CharSpan]) -> list[list[str]]:
+    return [_text(document, sentence).forms() for sentence in sentences]
 
 
 def _sentences(document: Sentences) -> list[CharSpan]:

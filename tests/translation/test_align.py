@@ -1,4 +1,5 @@
 import json
+import warnings
 from functools import lru_cache
 
 import pytest
@@ -267,6 +268,36 @@ def test_sides_of_pairs_stay_apart(tmp_path):
     whole = target.replace(SEPARATOR, " ")
     docs, _ = run(tmp_path, [annotated(source, ("cough", "SIGN"))], [annotated(whole, lang="es")])
     assert entities(docs[0]) == [("tos", "SIGN")]
+
+
+def test_corpora_that_are_no_translations_are_told(tmp_path):
+    drugs = ["aspirin", "ibuprofen", "omeprazole", "insulin", "heparin", "morphine", "digoxin"]
+    words = ["aspirina", "ibuprofeno", "omeprazol", "insulina", "heparina", "morfina", "digoxina"]
+    ours = [annotated(f"She takes {a} and {b} {n} mg.", (a, "DRUG"))
+            for n, a in enumerate(drugs, 11) for b in drugs if b != a]  # fmt: skip
+    theirs = [annotated(f"Toma {a} y {b} {n} mg.", lang="es")
+              for n, a in enumerate(words, 11) for b in words if b != a]  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run(tmp_path, ours, theirs)
+        run(tmp_path, ours[:10], theirs[10:20])
+    with pytest.warns(UserWarning, match=r"CW660.*source.spacy.*order"):
+        run(tmp_path, ours, theirs[9:] + theirs[:9])
+
+
+def test_sentences_cut_elsewhere_keep_their_entities(tmp_path):
+    # The full stops of abbreviations end sentences on one side.
+    target = (
+        "Mujer con dolor abdominal. Rev. por sistemas normal. Trat. con omeprazol; niega "
+        "paracetamol. Alta el 3 de marzo."
+    )
+    source = (
+        "A woman with pain. It was abdominal. Her review was normal. Treated with omeprazole. "
+        "She denies paracetamol. Discharged on March 3."
+    )
+    given = annotated(source, ("omeprazole", "DRUG"), ("paracetamol", "DRUG"))
+    docs, _ = run(tmp_path, [given], [annotated(target, lang="es")])
+    assert entities(docs[0]) == [("omeprazol", "DRUG"), ("paracetamol", "DRUG")]
 
 
 def test_categories_and_documents_without_labels(tmp_path):

@@ -1,4 +1,5 @@
 from spacy_clintl.translation.beads import pair_sentences
+from spacy_clintl.translation.evidence import Evidence, lexicon_keys
 
 
 def as_lists(beads):
@@ -40,3 +41,52 @@ def test_long_documents_take_seconds():
     assert beads[500] == ([500], [500])
     assert beads[-1] == ([2999], [2998])
     assert [s for one, _ in beads for s in one] == list(range(3000))
+
+
+def sentences(text):
+    return [one.split() for one in text.split(" | ")]
+
+
+def paired(source, target, known=None):
+    ours, theirs = sentences(source), sentences(target)
+    lengths = ([sum(map(len, words)) for words in side] for side in (ours, theirs))
+    return as_lists(pair_sentences(*lengths, None, Evidence(ours, theirs, known or {})))
+
+
+SINGLY = [([0], [0]), ([1], [1]), ([2], [2])]
+
+
+def test_as_many_sentences_cut_elsewhere_are_paired_by_their_words():
+    source = (
+        "Paciente de 54 años con dolor abdominal | Rev . | por sistemas normal | "
+        "Trat . | con omeprazol 20 mg y paracetamol 1 g | Alta el 3 de marzo"
+    )
+    target = (
+        "A 54 year old patient | with abdominal pain | Review of systems normal | "
+        "Treated with omeprazole 20 mg | and paracetamol 1 g | Discharged on March 3"
+    )
+    beads = paired(source, target)
+    own = {one: set(others) for ones, others in beads for one in ones}
+    assert {0, 1} <= own[0]
+    assert {3, 4} <= own[4]
+    assert own[5] == {5}
+
+
+def test_words_move_nothing_where_they_say_nothing():
+    text = "xx | yy yy | zz"
+    assert paired(text, "aaaa aaaa aaaa aaaa | b | cc") == SINGLY
+    # A word of two neighbours speaks for neither.
+    assert paired("abdomen one | two | three", "abdomen uno | abdomen dos | tres") == SINGLY
+
+
+def test_a_lexicon_and_numbers_of_both_languages_speak():
+    known = lexicon_keys("en", "es-MX")
+    assert "tos" in known["cough"]
+    assert "the" not in known
+    evidence = Evidence(
+        sentences("fever | cough and pain | 1.5 mg"), sentences("1,5 mg | fiebres | tos"), known
+    )
+    best = [max(range(3), key=lambda j: evidence.shared([i], [j])) for i in range(3)]
+    assert best == [1, 2, 0]
+    assert evidence.shared([0], [0, 2]) == 0
+    assert evidence.shared([0, 1], [1, 2]) == evidence.shared([0], [1]) + evidence.shared([1], [2])
