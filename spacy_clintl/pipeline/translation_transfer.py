@@ -281,18 +281,32 @@ class TranslationTransfer(Pipe):
 
     def _annotated(self, docs: Sequence[Doc]) -> Iterator[Doc]:
         """Annotate documents, and give those with which nothing went wrong."""
-        handler = self.get_error_handler()
         try:
-            found = self._predict(docs)
+            texts = self.backend.translate(docs)
         except Exception as error:
             if len(docs) == 1:
-                handler(self.name, self, list(docs), error)
+                self.get_error_handler()(self.name, self, list(docs), error)
                 return
             # One of them must not take the others with it.
             for doc in docs:
                 yield from self._annotated([doc])
             return
-        for doc, (text, predicted) in zip(docs, found):
+        yield from self._labelled(docs, texts)
+
+    def _labelled(self, docs: Sequence[Doc], texts: Sequence[TranslatedText]) -> Iterator[Doc]:
+        """Annotate documents by what the wrapped pipeline says of their translations."""
+        handler = self.get_error_handler()
+        try:
+            found = self._predict(texts)
+        except Exception as error:
+            if len(docs) == 1:
+                handler(self.name, self, list(docs), error)
+                return
+            # What is translated may have been paid for, so it is not translated again.
+            for doc, text in zip(docs, texts):
+                yield from self._labelled([doc], [text])
+            return
+        for doc, text, predicted in zip(docs, texts, found):
             try:
                 if predicted is None and not text.is_lost:
                     raise ClintlError(Errors.CL686.format(name=self.name))
@@ -304,9 +318,8 @@ class TranslationTransfer(Pipe):
             else:
                 yield doc
 
-    def _predict(self, docs: Sequence[Doc]) -> list[tuple[TranslatedText, Doc | None]]:
-        """Translate documents, and run the wrapped pipeline on what could be translated."""
-        texts = self.backend.translate(docs)
+    def _predict(self, texts: Sequence[TranslatedText]) -> list[Doc | None]:
+        """Run the wrapped pipeline on what could be translated."""
         wrapped = self.wrapped
         # The tokenizer, not make_doc: the limit of length is that of the pipeline around this.
         made = [
@@ -315,7 +328,7 @@ class TranslationTransfer(Pipe):
         # A pipeline whose errors are passed over leaves documents out.
         piped = wrapped.pipe(made, batch_size=max(len(made), 1), as_tuples=True)
         predicted = {n: doc for doc, n in piped}
-        return [(text, predicted.get(n)) for n, text in enumerate(texts)]
+        return [predicted.get(n) for n in range(len(texts))]
 
     def _write(self, doc: Doc, text: TranslatedText, predicted: Doc) -> list[dict[str, Any]]:
         writer = Writer(

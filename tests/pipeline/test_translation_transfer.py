@@ -474,12 +474,21 @@ def test_one_document_does_not_take_its_batch_with_it(passed_over):
     inner.add_pipe(name)
     if passed_over:
         inner.set_error_handler(lambda *_: None)
-    nlp = spanish(inner, translator=Torn({"tos": "tos=cough"}))
+    asked = []
+
+    class Counting(Torn):
+        def _translate(self, texts, source, target):
+            asked.extend(texts)
+            return super()._translate(texts, source, target)
+
+    nlp = spanish(inner, translator=Counting({"tos": "tos=cough"}))
     met = []
     nlp.set_error_handler(lambda name, proc, docs, error: met.append((len(docs), str(error)[:7])))
     texts = ["fiebre alta", "tos", "aspirina"]
     assert [doc.text for doc in nlp.pipe(texts)] == ["fiebre alta", "aspirina"]
     assert met == [(1, "[CL686]" if passed_over else "no coug")]
+    # Services want money for each text.
+    assert sorted(asked) == sorted(texts)
 
 
 # Settings and what is missing
