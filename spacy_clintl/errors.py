@@ -231,8 +231,8 @@ class Errors(metaclass=ErrorsWithCodes):
     )
     CL216 = "--revision belongs to the Hugging Face hub, but '{name}' was found as a {kind}."
     CL217 = (
-        "{path} exists and is not an encoder folder. It would be replaced; name another OUT or "
-        "delete it."
+        "{path} exists and is not what 'spacy clintl base' or 'spacy clintl adapt' wrote, or holds "
+        "more than that. It would be deleted: name another folder as OUT."
     )
     CL218 = "The package {package} is installed, but gives no encoder folder: {reason}."
     CL219 = "{path} cannot be written: {reason}."
@@ -441,6 +441,10 @@ class Errors(metaclass=ErrorsWithCodes):
         "The tokenizer in {path} does not belong to its weights: its pieces have numbers up to "
         "{highest}, but the encoder has {rows} rows, from number 0 on. Fetch the folder again, or "
         "choose another encoder."
+    )
+    CL472 = (
+        "{path} would be deleted, but {held}, which is read here, lies there. Name another folder "
+        "as OUT."
     )
 
     # weighting of tasks, warming up

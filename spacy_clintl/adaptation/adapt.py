@@ -25,7 +25,14 @@ from ..errors import ClintlError, Errors
 from ..models.encoder import check_encoder_folder, max_pieces
 from ..models.freezing import is_trained
 from ..util import move_whole_folder, quiet_transformers
-from .base import check_rows, check_target, give_usual_rights, read_provenance, resolved
+from .base import (
+    REPORT,
+    check_rows,
+    check_target,
+    give_usual_rights,
+    read_provenance,
+    resolved,
+)
 from .blocks import Blocks, PieceCounts, read_pieces, special_frame, write_pieces
 from .card import CHART, describe_corpora, draw_log, write_card
 from .corpus import Corpus, choose_documents, tell_bad
@@ -72,7 +79,8 @@ def adapt(
     point goes on there from its last complete checkpoint when it is started again alike.
 
     base (str | Path): An encoder folder, as `spacy clintl base` writes it.
-    out (str | Path): Where to write the adapted encoder; an encoder there is replaced.
+    out (str | Path): Where to write the adapted encoder; one that was written there before is
+        replaced.
     texts (Sequence[str | Path]): Files and folders of raw text (`spacy_clintl.data.raw`).
     settings (Optional[AdaptSettings]): Defaults to `AdaptSettings()`.
     resume (bool): Go on with an interrupted run if settings, base and text are the same.
@@ -159,8 +167,11 @@ def _prepare(
 ) -> _Prepared:
     """Check everything and turn text into word pieces; what was done before is read."""
     tokenizer = _check_base(base, settings)
-    check_target(out)
     files = find_text_files(texts)
+    given = [base, *map(Path, texts), *map(Path, settings.leave_out)]
+    reads = [*given, *files, *find_text_files(settings.leave_out)]
+    check_target(out, reads=reads)
+    _check_apart(work_folder_of(out), reads)
     if processes.is_main:
         claim_work_folder(out, claims)
     work = open_work_folder(
@@ -181,6 +192,13 @@ def _prepare(
 
 def _keep_quiet(line: str) -> None:
     pass
+
+
+def _check_apart(work: Path, reads: Sequence[Path]) -> None:
+    """Refuse to read what a run that starts anew deletes, such as a checkpoint as its base."""
+    for path in reads:
+        if path.resolve().is_relative_to(work):
+            raise ClintlError(Errors.CL472.format(path=work, held=path))
 
 
 def _check_base(base: Path, settings: AdaptSettings) -> Any:
@@ -271,11 +289,13 @@ def _write(run: Run, report: dict[str, Any], out: Path) -> None:
     run.model.to("cpu").save_pretrained(final, safe_serialization=True)
     run.tokenizer.save_pretrained(final)
     text = json.dumps(report, indent=2, ensure_ascii=False)
-    (final / "adaptation.json").write_text(text + "\n", encoding="utf-8")
+    (final / REPORT).write_text(text + "\n", encoding="utf-8")
     shutil.copyfile(run.log.path, final / LOG_FILE)
     draw_log(run.log.rows(), final / CHART, run.tell)
     write_card(final, out.absolute().name, report)
     give_usual_rights(final)
+    # Much may have happened there since the run began.
+    check_target(out)
     move_whole_folder(final, out)
     shutil.rmtree(run.work)
 

@@ -8,7 +8,7 @@ import json
 import os
 import pickle
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from ..models.encoder import check_encoder_folder, load_encoder
 from ..util import quiet_transformers, sha256_of, whole_folder
 from .sources import find_source
 
-PROVENANCE = "base.json"
+PROVENANCE, REPORT = "base.json", "adaptation.json"
 WEIGHTS = "model.safetensors"
 
 
@@ -40,7 +40,7 @@ def fetch_base(
     read from it.
 
     name (str): A folder, an installed package that carries weights, or a name on the hub.
-    out (str | Path): The folder to write; an encoder there is replaced.
+    out (str | Path): The folder to write; an encoder that was written there before is replaced.
     sha256 (Optional[str]): What the weights file must have at its source, in hexadecimal digits.
     revision (Optional[str]): Branch, tag or commit on the hub.
     RETURNS (dict): What is written to `base.json`.
@@ -48,7 +48,7 @@ def fetch_base(
         that `sha256` describes, or needs a library that is missing.
     """
     out = resolved(out)
-    check_target(out)
+    check_target(out, reads=[Path(name).expanduser()])
     source = find_source(name, revision)
     weights = _find_weights(source.folder)
     found = {path.name: sha256_of(path) for path in weights}
@@ -102,23 +102,35 @@ def resolved(out: str | Path) -> Path:
         raise ClintlError(Errors.CL219.format(path=out, reason=error)) from error
 
 
-def check_target(out: Path) -> None:
-    """Refuse to replace anything but an encoder folder or an empty one.
+def check_target(out: Path, *, reads: Iterable[Path] = ()) -> None:
+    """Refuse to replace anything but an encoder folder that was written here, or an empty one.
 
     out (Path): Where an encoder is to be written, resolved.
-    RAISES (ClintlError): When something else lies there, or the current folder.
+    reads (Iterable[Path]): What is read for it; those that do not exist do not count.
+    RAISES (ClintlError): When something else lies there, what is read, or the current folder.
     """
     try:
         if Path.cwd().is_relative_to(out):
             # It would be another folder of the same name; whoever is in it stays in the old one.
             reason = "the current folder cannot be replaced"
             raise ClintlError(Errors.CL219.format(path=out, reason=reason))
-        if not out.exists() or (out / "config.json").is_file():
-            return
-        if not out.is_dir() or any(out.iterdir()):
+        for path in reads:
+            if path.exists() and path.resolve().is_relative_to(out):
+                raise ClintlError(Errors.CL472.format(path=out, held=path))
+        if out.exists() and not _is_replaceable(out):
             raise ClintlError(Errors.CL217.format(path=out))
     except OSError as error:
         raise ClintlError(Errors.CL219.format(path=out, reason=error)) from error
+
+
+def _is_replaceable(folder: Path) -> bool:
+    if not folder.is_dir():
+        return False
+    found = list(folder.iterdir())
+    names = {path.name for path in found}
+    # Many programs have a config.json. Ours write a report beside it, and no folders.
+    ours = "config.json" in names and not names.isdisjoint((PROVENANCE, REPORT))
+    return not found or (ours and not any(path.is_dir() for path in found))
 
 
 def check_rows(tokenizer: Any, config: Any, folder: str | Path) -> None:

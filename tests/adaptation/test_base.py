@@ -281,6 +281,15 @@ def test_what_is_no_encoder_is_not_replaced(tmp_path, source):
     fetch_base(str(source), tmp_path / "empty")
 
 
+def test_source_is_not_replaced(tmp_path, source):
+    fetch_base(str(source), tmp_path / "models")
+    source = shutil.move(source, tmp_path / "models" / "source")
+    for name, out in ((source, "models"), (source, "models/source"), ("models", "models")):
+        with pytest.raises(ClintlError, match="CL472"):
+            fetch_base(str(tmp_path / name), tmp_path / out)
+    assert (tmp_path / "models" / "source" / "model.safetensors").is_file()
+
+
 def test_full_disk_is_a_plain_message(tmp_path, source, monkeypatch):
     def fail(*args):
         raise OSError(28, "No space left on device")

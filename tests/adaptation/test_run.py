@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from transformers import AutoTokenizer, TrainerCallback
 
 from spacy_clintl.adaptation.adapt import adapt
+from spacy_clintl.adaptation.base import fetch_base
 from spacy_clintl.adaptation.checkpoints import COMPLETE, last_checkpoint
 from spacy_clintl.adaptation.settings import AdaptSettings
 from spacy_clintl.adaptation.work import claim_work_folder
@@ -401,7 +402,79 @@ def test_tokenizer_with_more_pieces_than_rows(tmp_path, base, text):
 
 
 def test_what_is_no_encoder_is_not_replaced(tmp_path, base, text):
-    with pytest.raises(ClintlError, match="CL217"):
+    with pytest.raises(ClintlError, match="CL472"):
         run(base, text, text)
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(ClintlError, match="CL217"):
+        run(base, tmp_path / "thesis.txt", text)
     with pytest.raises(ClintlError, match="CL200"):
         run(tmp_path / "nowhere", tmp_path / "out", text)
+
+
+def files_below(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("case", ["base", "base inside", "text", "left out", "linked", "work"])
+def test_what_is_read_is_not_replaced(tmp_path, base, text, case):
+    models, changes = tmp_path / "models", {}
+    fetch_base(str(base), models)
+    given, out = base, models
+    if case == "base":
+        given = models
+    elif case == "base inside":
+        given = shutil.copytree(base, models / "base")
+    elif case == "work":
+        given = shutil.copytree(base, tmp_path / ".models.adapting" / "encoder" / "checkpoint-2")
+    else:
+        text = shutil.copy(text, models)
+        if case == "left out":
+            changes = {"leave_out": (str(text),)}
+        elif case == "linked":
+            (tmp_path / "texts").mkdir()
+            (tmp_path / "texts" / "notes.jsonl").symlink_to(text)
+            text = tmp_path / "texts"
+    before, told = files_below(tmp_path), []
+    settings = AdaptSettings(block_length=16, **changes)
+    with pytest.raises(ClintlError, match=r"CL472.*models"):
+        adapt(given, out, [text], settings, tell=told.append)
+    assert files_below(tmp_path) == before
+    assert told == []
+
+
+@pytest.mark.parametrize("case", ["config.json", "base.json", "folder"])
+def test_folder_of_another_program_is_not_replaced(tmp_path, base, text, case):
+    out = tmp_path / "project"
+    if case == "folder":
+        fetch_base(str(base), out)
+        (out / "src").mkdir()
+        (out / "src" / "work.py").write_text("years of work")
+    else:
+        out.mkdir()
+        (out / case).write_text('{"port": 80}')
+    before = files_below(tmp_path)
+    with pytest.raises(ClintlError, match="CL217"):
+        run(base, out, text)
+    with pytest.raises(ClintlError, match="CL217"):
+        fetch_base(str(base), out)
+    assert files_below(tmp_path) == before
+
+
+def test_what_has_come_to_lie_there_during_the_run_is_not_replaced(tmp_path, base, text):
+    class Write(TrainerCallback):
+        def on_train_end(self, args, state, control, **kwargs):
+            (tmp_path / "out").mkdir(exist_ok=True)
+            (tmp_path / "out" / "thesis.txt").write_text("years of work")
+
+    with pytest.raises(ClintlError, match="CL217"):
+        run(base, tmp_path / "out", text, callbacks=[Write()], max_steps=5)
+    (tmp_path / "out" / "thesis.txt").rename(tmp_path / "thesis.txt")
+    report, _ = run(base, tmp_path / "out", text, max_steps=5)
+    assert report["resumed_from_step"] > 0
+
+
+def test_adapted_encoder_is_replaced(tmp_path, base, text):
+    run(base, tmp_path / "out", text, max_steps=5)
+    run(base, tmp_path / "out", text, max_steps=6)
+    report = json.loads((tmp_path / "out" / "adaptation.json").read_text())
+    assert report["steps"] == 6
