@@ -387,8 +387,8 @@ class Errors(metaclass=ErrorsWithCodes):
     )
     CL403 = (
         "The loss is no longer a number at step {step}. The last good checkpoint is {checkpoint}, "
-        "an encoder folder of its own: copy it if you need it. Run again with a smaller "
-        "--learn-rate or with --precision fp32, which starts anew."
+        "an encoder folder of its own: copy it if you need it. Run again with --no-resume, which "
+        "starts anew, and a smaller --learn-rate or --precision fp32."
     )
     CL404 = (
         "No space is left for {folder}. Make room and give the same command again: it goes on from "
@@ -445,6 +445,10 @@ class Errors(metaclass=ErrorsWithCodes):
     CL472 = (
         "{path} would be deleted, but {held}, which is read here, lies there. Name another folder "
         "as OUT."
+    )
+    CL473 = (
+        "There is an interrupted run in {folder}, but since then this changed: {changed}. Give the "
+        "same command as before to go on with it, or add --no-resume to delete it and start anew."
     )
 
     # weighting of tasks, warming up

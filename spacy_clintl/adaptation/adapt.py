@@ -35,6 +35,7 @@ from .base import (
 )
 from .blocks import Blocks, PieceCounts, read_pieces, special_frame, write_pieces
 from .card import CHART, describe_corpora, draw_log, write_card
+from .checkpoints import has_checkpoint
 from .corpus import Corpus, choose_documents, tell_bad
 from .cut import cut_if_large
 from .growth import growth_of
@@ -76,21 +77,22 @@ def adapt(
     """Adapt an encoder to text and write it to a folder, which appears whole or not at all.
 
     All work happens in the folder `.OUT.adapting` beside `out`. A run that was stopped at any
-    point goes on there from its last complete checkpoint when it is started again alike.
+    point goes on there from its last complete checkpoint when it is started again alike. Started
+    otherwise it is an error, so that a slip does not delete the checkpoints.
 
     base (str | Path): An encoder folder, as `spacy clintl base` writes it.
     out (str | Path): Where to write the adapted encoder; one that was written there before is
         replaced.
     texts (Sequence[str | Path]): Files and folders of raw text (`spacy_clintl.data.raw`).
     settings (Optional[AdaptSettings]): Defaults to `AdaptSettings()`.
-    resume (bool): Go on with an interrupted run if settings, base and text are the same.
+    resume (bool): Go on with an interrupted run; else start anew, without its checkpoints.
     tell (Callable): Takes a line on what happens; no line holds text of a document.
     callbacks (Sequence[TrainerCallback]): Further callbacks of transformers' Trainer.
     RETURNS (dict): What is written to `adaptation.json`: settings, counts, held-out loss in nats
         and perplexity before and after, seconds, word pieces a second. Beside it lie a model card,
         `training_log.jsonl` with a line a step and, where matplotlib is, a chart of the loss.
-    RAISES (ClintlError): For unusable folders, text or settings, another process with the same
-        `out`, a loss that is no number, and a full disk.
+    RAISES (ClintlError): For unusable folders, text or settings, an interrupted run with others,
+        another process with the same `out`, a loss that is no number, and a full disk.
     """
     began = time.perf_counter()
     settings = settings or AdaptSettings()
@@ -306,8 +308,9 @@ def _nothing_kept(work: Path) -> Iterator[None]:
     try:
         yield
     except ClintlError:
-        # Each of several processes comes here.
-        shutil.rmtree(work, ignore_errors=True)
+        # Each of several processes comes here. A run that has trained before can go on.
+        if not has_checkpoint(work):
+            shutil.rmtree(work, ignore_errors=True)
         raise
 
 

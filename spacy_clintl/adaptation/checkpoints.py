@@ -45,6 +45,11 @@ def last_checkpoint(folder: Path) -> Path | None:
     return next((path for path in reversed(found) if path.is_dir()), None)
 
 
+def has_checkpoint(work: Path) -> bool:
+    """RETURNS (bool): Whether any stage of the run in this work folder has a complete one."""
+    return any(work.glob(f"*/checkpoint-*/{COMPLETE}"))
+
+
 def step_of(checkpoint: Path) -> int:
     """RETURNS (int): The step at which a checkpoint was written."""
     return int(checkpoint.name.rsplit("-", 1)[1])

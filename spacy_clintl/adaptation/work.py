@@ -13,11 +13,14 @@ from ..data.raw import find_text_files
 from ..errors import ClintlError, Errors
 from ..locks import claimed
 from ..util import sha256_of, whole_file
+from .checkpoints import has_checkpoint
 from .settings import AdaptSettings
 
 FINGERPRINT = "fingerprint.json"
 # Settings that change nothing in the weights or in the log.
 UNBOUND = ("save_every", "licence", "language")
+# What the others in a fingerprint are called.
+NO_OPTIONS = {"base": "BASE", "text": "TEXT", "processes": "the number of processes"}
 
 
 def work_folder_of(out: Path) -> Path:
@@ -66,6 +69,7 @@ def open_work_folder(
     resume (bool): Go on if it is possible.
     tell (Callable): Is told when a run goes on, or why it does not.
     RETURNS (Path): The folder.
+    RAISES (ClintlError): An interrupted run has a checkpoint there, but was started otherwise.
     """
     work = work_folder_of(out)
     fingerprint = {**_fingerprint(base, files, settings), "processes": processes}
@@ -75,7 +79,11 @@ def open_work_folder(
             tell(f"Going on with the interrupted run in {work}.")
             return work
         if resume:
-            tell(f"Starting anew: since the interrupted run, this changed: {', '.join(changed)}.")
+            told = ", ".join(changed)
+            # A mistyped option must not cost hours of training.
+            if has_checkpoint(work):
+                raise ClintlError(Errors.CL473.format(folder=work, changed=told))
+            tell(f"Starting anew: since the interrupted run, this changed: {told}.")
         shutil.rmtree(work)
     work.mkdir(parents=True)
     with whole_file(work / FINGERPRINT) as path:
@@ -101,8 +109,22 @@ def _digest(files: Sequence[Path]) -> str:
 
 
 def _changed(work: Path, fingerprint: dict[str, Any]) -> list[str]:
+    """RETURNS (list[str]): What differs, as the command line names it, with what it was before."""
     try:
         before = json.loads((work / FINGERPRINT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return ["the work folder, which is incomplete"]
-    return [key for key, value in fingerprint.items() if before.get(key) != value]
+    return [
+        NO_OPTIONS.get(key) or f"--{key.replace('_', '-')} ({_told(before.get(key))} before)"
+        for key, value in fingerprint.items()
+        if before.get(key) != value
+    ]
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, list):
+        # The last one is a digest of what the files hold.
+        return ", ".join(value[:-1]) or "none"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "auto" if value is None else str(value)

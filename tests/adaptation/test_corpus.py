@@ -223,7 +223,7 @@ def test_changed_evaluation_set_starts_anew(tmp_path):
     assert start() == ""
     assert "Going on" in start()
     write(evaluation, [OTHER.format("")])
-    assert "this changed: leave_out" in start()
+    assert f"this changed: --leave-out ({evaluation} before)" in start()
 
 
 def test_kept_documents_are_an_array_of_bits_not_of_texts(tmp_path):

@@ -145,7 +145,13 @@ def test_two_killed_processes_end_as_two_that_were_not(folder):
     assert rows == own
     # Another number of processes has other batches.
     kill_at(folder, TWO, "other", 10, **longer)
-    assert "this changed: processes" in finish(folder, [sys.executable], "other", **longer)
+    told = finish(folder, [sys.executable], "other", status=1, **longer)
+    assert "CL473" in told
+    assert "the number of processes" in " ".join(told.split())
+    # The error is told once, the checkpoints stay, and the same command goes on.
+    told = finish(folder, TWO, "other", **longer, seed=3, status=1)
+    assert told.count("CL473") == 1
+    assert "Going on with the interrupted run" in finish(folder, TWO, "other", **longer)
 
 
 @pytest.mark.slow

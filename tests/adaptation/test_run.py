@@ -140,7 +140,7 @@ def test_checkpoints_are_ordered_by_number(tmp_path):
         *(pytest.param(other, marks=pytest.mark.slow) for other in ("text", "base", "save_every")),
     ],
 )
-def test_what_changed_is_told_and_the_run_starts_anew(tmp_path, base, text, change):
+def test_run_that_changed_does_not_delete_checkpoints(tmp_path, base, text, change):
     with pytest.raises(KeyboardInterrupt):
         run(base, tmp_path / "out", text, callbacks=[Stop(5)])
     changes = {}
@@ -153,13 +153,62 @@ def test_what_changed_is_told_and_the_run_starts_anew(tmp_path, base, text, chan
         changes = {"learn_rate": 1e-5, "seed": 3}
     elif change == "save_every":
         changes = {"save_every": 5}
-    report, told = run(base, tmp_path / "out", text, **changes)
     if change in ("nothing", "save_every"):
+        report, _ = run(base, tmp_path / "out", text, **changes)
         assert report["resumed_from_step"] == 8
         return
+    before = files_below(tmp_path)
+    names = {"settings": r"--learn-rate \(auto before\), --seed \(0 before\)"}
+    names = names.get(change, change.upper())
+    with pytest.raises(ClintlError, match=rf"CL473.*this changed: {names}\. .*--no-resume"):
+        run(base, tmp_path / "out", text, **changes)
+    assert files_below(tmp_path) == before
+    report, told = run(base, tmp_path / "out", text, resume=False, **changes)
     assert report["resumed_from_step"] == 0
-    names = {"settings": "learn_rate, seed"}.get(change, change)
-    assert f"this changed: {names}" in told
+    assert "Going on" not in told
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        {"head_warmup_steps": 500, "max_steps": None},
+        {"leave_out": True},
+        {"add_words": 3, "min_count": 500},
+    ],
+)
+def test_slip_does_not_delete_checkpoints(tmp_path, base, text, slip):
+    with pytest.raises(KeyboardInterrupt):
+        run(base, tmp_path / "out", text, callbacks=[Stop(5)])
+    if "leave_out" in slip:
+        slip = {"leave_out": (str(text),)}
+    with pytest.raises(ClintlError, match="CL473"):
+        run(base, tmp_path / "out", text, **slip)
+    report, _ = run(base, tmp_path / "out", text)
+    assert report["resumed_from_step"] == 8
+
+
+def test_what_fails_when_a_run_goes_on_does_not_delete_checkpoints(
+    tmp_path, base, text, monkeypatch
+):
+    def fail(*args):
+        raise ClintlError(Errors.CL112.format(path="notes.jsonl", reason="no route to host"))
+
+    with pytest.raises(KeyboardInterrupt):
+        run(base, tmp_path / "out", text, callbacks=[Stop(5)])
+    with monkeypatch.context() as patch:
+        patch.setattr("spacy_clintl.adaptation.adapt.describe_corpora", fail)
+        with pytest.raises(ClintlError, match="CL112"):
+            run(base, tmp_path / "out", text)
+    report, _ = run(base, tmp_path / "out", text)
+    assert report["resumed_from_step"] == 8
+
+
+def test_run_that_has_not_trained_starts_anew_with_other_settings(tmp_path, base, text):
+    with pytest.raises(KeyboardInterrupt):
+        run(base, tmp_path / "out", text, callbacks=[Stop(1, stage="head")])
+    report, told = run(base, tmp_path / "out", text, seed=3)
+    assert report["resumed_from_step"] == 0
+    assert "Starting anew: since the interrupted run, this changed: --seed (0 before)." in told
 
 
 def test_going_on_can_be_switched_off(tmp_path, base, text):
