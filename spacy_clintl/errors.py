@@ -427,8 +427,8 @@ class Errors(metaclass=ErrorsWithCodes):
         "fp32 or with a smaller --save-every."
     )
     CL453 = (
-        "{option} needs held-out documents, and there are none. Raise --held-out, give more than "
-        "one document, or run again without {option}."
+        "{option} needs held-out documents with word pieces to mask, and there are none. Raise "
+        "--held-out, give more than one document, or run again without {option}."
     )
     CL454 = "The main process of this run has stopped; its message says why."
 

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from transformers import AutoTokenizer, set_seed
 
 from ..data.raw import find_text_files
@@ -262,7 +263,7 @@ def _check_run(run: Run) -> None:
     if settings.gradient_checkpointing and not run.model.supports_gradient_checkpointing:
         raise ClintlError(Errors.CL451.format(kind=kind))
     for name in ("patience", "evaluate_every"):
-        if getattr(settings, name) and not len(run.held):
+        if getattr(settings, name) and np.isin(run.held.pieces, run.held.special).all():
             raise ClintlError(Errors.CL453.format(option="--" + name.replace("_", "-")))
 
 

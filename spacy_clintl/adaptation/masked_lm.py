@@ -103,15 +103,25 @@ class MaskingCollator:
         self.seed = seed
         self.n_pieces = len(tokenizer)
 
-    def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """RETURNS (dict): `input_ids`, `attention_mask` and `labels`, each (blocks, length)."""
+    def __call__(
+        self, examples: Sequence[dict[str, Any]], *, at_least_one: bool = False
+    ) -> dict[str, torch.Tensor]:
+        """Make a batch.
+
+        examples (Sequence[dict]): Blocks with their `position`.
+        at_least_one (bool): Mask a piece of each block that has any, however few are drawn.
+        RETURNS (dict): `input_ids`, `attention_mask` and `labels`, each (blocks, length).
+        """
         ids, attention, special = (
             np.stack([example[key] for example in examples])
             for key in ("input_ids", "attention_mask", "special_tokens_mask")
         )
         draws = np.stack([self._draw(one["position"], ids.shape[1]) for one in examples], axis=1)
         barred = special.astype(bool)
-        chosen = self.choose(ids, barred, draws[0] < self.mlm_probability) & ~barred
+        drawn = draws[0] < self.mlm_probability
+        if at_least_one:
+            drawn |= draws[0] == np.where(barred, 1.0, draws[0]).min(axis=1, keepdims=True)
+        chosen = self.choose(ids, barred, drawn) & ~barred
         labels = np.where(chosen, ids, -100)
         ids = np.where(chosen & (draws[1] < 0.8), self.tokenizer.mask_token_id, ids)
         others = (draws[2] * self.n_pieces).astype(np.int64)
@@ -199,19 +209,25 @@ def held_out_loss(
     batch_size (int): Blocks at a time.
     context (Callable): Makes the autocasting context.
     RETURNS (Optional[float]): Mean cross-entropy of a masked piece in nats; its exponential is the
-        (pseudo-)perplexity. None if nothing is held out.
+        (pseudo-)perplexity. None if nothing is held out that could be masked.
     """
     model.eval()
-    total, count = 0.0, 0
-    for start in range(0, len(blocks), batch_size):
-        numbers = range(start, min(start + batch_size, len(blocks)))
-        rows = [{**blocks[n], "position": HELD_OUT_POSITION + n} for n in numbers]
-        batch = {k: v.to(model.device) for k, v in collator(rows).items()}
-        masked = int((batch["labels"] != -100).sum())
-        with context():
-            total += float(masked_lm_loss(model, batch)) * masked
-        count += masked
-    return total / count if count else None
+    # Of a few held-out pieces, or with a small share, none may be drawn.
+    for at_least_one in (False, True):
+        total, count = 0.0, 0
+        for start in range(0, len(blocks), batch_size):
+            numbers = range(start, min(start + batch_size, len(blocks)))
+            rows = [{**blocks[n], "position": HELD_OUT_POSITION + n} for n in numbers]
+            batch = collator(rows, at_least_one=at_least_one)
+            batch = {k: v.to(model.device) for k, v in batch.items()}
+            masked = int((batch["labels"] != -100).sum())
+            if masked:
+                with context():
+                    total += float(masked_lm_loss(model, batch)) * masked
+            count += masked
+        if count:
+            return total / count
+    return None
 
 
 @torch.no_grad()

@@ -182,7 +182,7 @@ class Watch(TrainerCallback):
         checkpoint = folder / f"checkpoint-{state.global_step}"
         text = json.dumps(asdict(self.standing))
         (checkpoint / STANDING).write_text(text, encoding="utf-8")
-        if self.patience:
+        if self.patience and (folder / BEST).is_file():
             _put(folder / BEST, checkpoint / BEST)
 
     def _evaluate(self, model: Any, folder: Path, step: int) -> float | None:

@@ -203,3 +203,11 @@ def test_average_moves_the_encoder_towards_its_base(tmp_path):
     for name, value in model.base_model.named_parameters():
         assert torch.allclose(value, base[name] + 0.75, atol=1e-5), name
     assert torch.equal(model.cls.predictions.transform.dense.weight, head)
+
+
+def test_at_least_one_piece_of_each_block_is_masked(tmp_path):
+    collator, blocks, batch = make_batch(make_wordpiece_bert(tmp_path), probability=1e-9)
+    assert (batch["labels"] == -100).all()
+    rows = [{**blocks[i], "position": i} for i in range(len(blocks))]
+    labels = collator(rows, at_least_one=True)["labels"]
+    assert ((labels != -100).sum(dim=1) == 1).all()

@@ -83,6 +83,24 @@ def test_early_stopping_keeps_the_best_weights_however_often_it_is_killed(
     assert log_of(tmp_path / "out") == log_of(tmp_path / "whole")
 
 
+def test_patience_where_no_held_out_piece_is_drawn(tmp_path, base, text):
+    changes = {**PATIENT, "mlm_probability": 0.001, "max_steps": 4, "head_warmup_steps": 0}
+    report, _ = run(base, tmp_path / "out", text, **changes)
+    assert report["best_step"] is not None
+    assert report["held_out_perplexity"]["before"] > 1
+
+
+def test_patience_where_no_held_out_piece_can_be_masked(tmp_path, base):
+    path = tmp_path / "notes.jsonl"
+    lines = [json.dumps({"text": "\N{HOSPITAL} " * (i + 1)}) for i in range(9)]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(ClintlError, match=r"CL453.*--patience"):
+        run(base, tmp_path / "out", path, patience=2)
+    assert not list(tmp_path.glob(".*"))
+    report, _ = run(base, tmp_path / "out", path, max_steps=5)
+    assert report["held_out_perplexity"]["before"] is None
+
+
 class KillAfterStage(TrainerCallback):
     def on_train_end(self, args, state, control, **kwargs):
         raise KeyboardInterrupt
