@@ -42,7 +42,7 @@ from .cut import cut_if_large
 from .growth import growth_of
 from .masked_lm import average_with_base, load_masked_lm, start_at_frequencies
 from .new_rows import add_rows
-from .processes import Processes, joined
+from .processes import Processes, joined, own_settings_only
 from .settings import AdaptSettings, make_plan
 from .stages import Run, train
 from .vocabulary import Growth, grow_vocabulary
@@ -99,7 +99,7 @@ def adapt(
     settings = settings or AdaptSettings()
     base, out = Path(base), resolved(out)
     full = _full_disk_named(work_folder_of(out))
-    with ExitStack() as claims, joined() as processes, full:
+    with ExitStack() as claims, own_settings_only(), joined() as processes, full:
         tell = tell if processes.is_main else _keep_quiet
         with processes.main_first():
             # The others find a work folder: whether to go on in it was decided.

@@ -1,5 +1,6 @@
 """One run in several processes, as `torchrun` and `accelerate launch` start them."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,17 @@ from ..errors import ClintlError, Errors
 
 # Processes wait for the main one while it reads and tokenises text, however much that is.
 PATIENCE = timedelta(days=7)
+# What accelerate takes from the environment, where `accelerate launch` and others put it, and what
+# goes before a run's own settings or changes how its processes work together.
+OVERRIDING = (
+    "ACCELERATE_MIXED_PRECISION",
+    "ACCELERATE_GRADIENT_ACCUMULATION_STEPS",
+    "ACCELERATE_DYNAMO_BACKEND",
+    "ACCELERATE_USE_DEEPSPEED",
+    "ACCELERATE_USE_FSDP",
+    "ACCELERATE_USE_MEGATRON_LM",
+    "ACCELERATE_USE_PARALLELISM_CONFIG",
+)
 
 
 @dataclass(frozen=True)
@@ -70,6 +82,20 @@ class Processes:
         finally:
             if self.is_main:
                 self.share(done)
+
+
+@contextmanager
+def own_settings_only() -> Iterator[None]:
+    """Let a run's own settings decide, whatever the environment says to accelerate."""
+    before = {name: os.environ.pop(name, None) for name in OVERRIDING}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            # transformers sets some of them, too.
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Options of training: what each changes, and that a killed run ends as an uninterrupted one."""
 
 import json
+import os
 
 import pytest
 import torch
@@ -167,6 +168,19 @@ def test_accumulated_step_is_that_of_one_large_batch(tmp_path, base, text):
     one, two = weights(tmp_path / "large"), weights(tmp_path / "small")
     # Adam divides by the gradient's size: where that is nearly 0, so is every digit's worth.
     assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ACCELERATE_MIXED_PRECISION", "bf16"), ("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "4")],
+)
+def test_environment_does_not_decide(tmp_path, base, text, monkeypatch, name, value):
+    changes = {"max_steps": 4, "head_warmup_steps": 0}
+    run(base, tmp_path / "plain", text, **changes)
+    monkeypatch.setenv(name, value)
+    run(base, tmp_path / "out", text, **changes)
+    assert equal(weights(tmp_path / "out"), weights(tmp_path / "plain"))
+    assert os.environ[name] == value
 
 
 def test_epochs_count_accumulated_batches():
