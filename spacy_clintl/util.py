@@ -89,6 +89,11 @@ def sha256_of(path: str | Path) -> str:
     return digest.hexdigest()
 
 
+def first_line(error: Exception) -> str:
+    """RETURNS (str): The first line of an error's message, or the error's name if it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
     """Silence transformers' remarks on weights that are left out or made anew.

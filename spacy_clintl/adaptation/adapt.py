@@ -25,9 +25,10 @@ from ..data.raw import find_text_files
 from ..errors import ClintlError, Errors
 from ..models.encoder import check_encoder_folder, max_pieces
 from ..models.freezing import is_trained
-from ..util import move_whole_folder, quiet_transformers
+from ..util import first_line, move_whole_folder, quiet_transformers
 from .base import (
     REPORT,
+    check_provenance,
     check_rows,
     check_target,
     give_usual_rights,
@@ -49,6 +50,10 @@ from .vocabulary import Growth, grow_vocabulary
 from .watching import LOG_FILE
 from .whole_words import WordBorders
 from .work import claim_work_folder, open_work_folder, work_folder_of
+
+# A full disk, and a quota that is used up.
+FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL_TOLD = ("No space left", "os error 28", "quota exceeded", "os error 122")
 
 
 @dataclass(frozen=True)
@@ -207,10 +212,15 @@ def _check_apart(work: Path, reads: Sequence[Path]) -> None:
 def _check_base(base: Path, settings: AdaptSettings) -> Any:
     config = check_encoder_folder(base)
     is_trained("embeddings.", settings.freeze, config.num_hidden_layers)
-    with quiet_transformers():
-        tokenizer = AutoTokenizer.from_pretrained(
-            str(base), local_files_only=True, trust_remote_code=False
-        )
+    check_provenance(base)
+    try:
+        with quiet_transformers():
+            tokenizer = AutoTokenizer.from_pretrained(
+                str(base), local_files_only=True, trust_remote_code=False
+            )
+    # Damaged files end in whatever the libraries behind raise.
+    except Exception as error:
+        raise ClintlError(Errors.CL204.format(path=base, reason=first_line(error))) from error
     check_rows(tokenizer, config, base)
     if settings.add_words:
         # Before any text is read.
@@ -324,8 +334,8 @@ def _full_disk_named(folder: Path) -> Iterator[None]:
     except Exception as error:
         # safetensors and torch report a full disk as errors of their own.
         told = str(error)
-        full = getattr(error, "errno", None) == errno.ENOSPC
-        if full or "No space left" in told or "os error 28" in told or _no_space_for(folder):
+        full = getattr(error, "errno", None) in FULL or any(words in told for words in FULL_TOLD)
+        if full or _no_space_for(folder):
             raise ClintlError(Errors.CL404.format(folder=folder)) from error
         raise
 

@@ -19,7 +19,7 @@ from transformers import AutoTokenizer
 
 from ..errors import ClintlError, Errors
 from ..models.encoder import check_encoder_folder, load_encoder
-from ..util import quiet_transformers, sha256_of, whole_folder
+from ..util import first_line, quiet_transformers, sha256_of, whole_folder
 from .sources import find_source
 
 PROVENANCE, REPORT = "base.json", "adaptation.json"
@@ -82,13 +82,34 @@ def read_provenance(folder: str | Path) -> dict[str, Any]:
 
     folder (str | Path): An encoder folder.
     RETURNS (dict): The content of `base.json`, or the folder's name, and the weights' checksums.
+    RAISES (ClintlError): `base.json` cannot be read, or is something else.
     """
     folder = Path(folder)
-    told: dict[str, Any] = {"name": folder.name, "source": "folder", "revision": None}
-    if (folder / PROVENANCE).is_file():
-        told = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+    told = check_provenance(folder)
     sums = {path.name: sha256_of(path) for path in sorted(folder.glob("*.safetensors"))}
     return {**told, "sha256": sums}
+
+
+def check_provenance(folder: Path) -> dict[str, Any]:
+    """Read what an encoder folder tells of where it comes from, without looking at the weights.
+
+    folder (Path): An encoder folder.
+    RETURNS (dict): The content of `base.json`, or the folder's name.
+    RAISES (ClintlError): `base.json` cannot be read, or is something else.
+    """
+    told: Any = {"name": folder.name, "source": "folder", "revision": None}
+    if (folder / PROVENANCE).is_file():
+        try:
+            told = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            reason = f"{PROVENANCE}: {first_line(error)}"
+            raise ClintlError(Errors.CL204.format(path=folder, reason=reason)) from error
+    if not isinstance(told, dict) or not all(
+        isinstance(told.get(key), str) for key in ("name", "source")
+    ):
+        reason = f"{PROVENANCE} does not say where it comes from"
+        raise ClintlError(Errors.CL204.format(path=folder, reason=reason))
+    return told
 
 
 def resolved(out: str | Path) -> Path:
@@ -211,7 +232,7 @@ def _read_bin(path: Path) -> dict[str, torch.Tensor]:
     try:
         values = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         raise ClintlError(Errors.CL213.format(path=path, reason=reason)) from error
     if not isinstance(values, dict):
         raise ClintlError(Errors.CL213.format(path=path, reason="not a table of tensors"))
@@ -241,7 +262,7 @@ def _write_tokenizer(source: Path, folder: Path) -> None:
             )
     # Converters raise whatever their libraries raise.
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         raise ClintlError(Errors.CL214.format(path=source, reason=reason)) from error
     if not tokenizer.is_fast:
         reason = f"transformers has no fast version of {type(tokenizer).__name__}"

@@ -13,7 +13,7 @@ from transformers import AutoModelForMaskedLM
 
 from ..errors import ClintlError, Errors
 from ..models.kernels import training_kernels
-from ..util import quiet_transformers
+from ..util import first_line, quiet_transformers
 from .blocks import Blocks
 
 # Positions in a run are far below this: held-out masks are drawn apart from those in training.
@@ -47,7 +47,7 @@ def load_masked_lm(folder: str | Path) -> tuple[Any, bool]:
                 **kernels,
             )
     except (OSError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         raise ClintlError(Errors.CL204.format(path=folder, reason=reason)) from error
     inside = set(model.base_model.state_dict())
     prefix = model.base_model_prefix + "."

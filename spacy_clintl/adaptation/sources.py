@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ClintlError, Errors
+from ..util import first_line
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def _fetch_from_hub(name: str, revision: str | None) -> Source:
             folder = fetch("pytorch_model*.bin")
     # The hub's client lets errors of requests, of the file system and of its own through.
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         raise ClintlError(
             Errors.CL210.format(name=name, reason=reason, hint=_hint(PACKAGES.get(name)))
         ) from error

@@ -69,7 +69,8 @@ def open_work_folder(
     resume (bool): Go on if it is possible.
     tell (Callable): Is told when a run goes on, or why it does not.
     RETURNS (Path): The folder.
-    RAISES (ClintlError): An interrupted run has a checkpoint there, but was started otherwise.
+    RAISES (ClintlError): An interrupted run has a checkpoint there, but was started otherwise; or
+        a file cannot be read.
     """
     work = work_folder_of(out)
     fingerprint = {**_fingerprint(base, files, settings), "processes": processes}
@@ -104,8 +105,15 @@ def _fingerprint(base: Path, files: Sequence[Path], settings: AdaptSettings) -> 
 
 
 def _digest(files: Sequence[Path]) -> str:
-    lines = (f"{sha256_of(file)} {''.join(file.suffixes[-2:])}\n" for file in files)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    digest = hashlib.sha256()
+    for file in files:
+        try:
+            own = sha256_of(file)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise ClintlError(Errors.CL112.format(path=file, reason=reason)) from error
+        digest.update(f"{own} {''.join(file.suffixes[-2:])}\n".encode())
+    return digest.hexdigest()
 
 
 def _changed(work: Path, fingerprint: dict[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING
 
 from ..errors import ClintlError, Errors
-from ..util import quiet_transformers
+from ..util import first_line, quiet_transformers
 
 # What the various configurations call their dropout rates.
 DROPOUT_NAMES = (
@@ -121,7 +121,7 @@ def load_encoder(
                 output_loading_info=True,
             )
     except (OSError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
-        raise ClintlError(Errors.CL204.format(path=folder, reason=_first_line(error))) from error
+        raise ClintlError(Errors.CL204.format(path=folder, reason=first_line(error))) from error
     # The pooler is no part of what a listener sees, and masked-language models come without one.
     missing = [key for key in info["missing_keys"] if "pooler" not in key]
     if missing:
@@ -153,7 +153,7 @@ def check_encoder_folder(folder: str | Path) -> Any:
             str(folder), local_files_only=True, trust_remote_code=False
         )
     except (OSError, ValueError, KeyError) as error:
-        raise ClintlError(Errors.CL204.format(path=folder, reason=_first_line(error))) from error
+        raise ClintlError(Errors.CL204.format(path=folder, reason=first_line(error))) from error
     if (
         type(config) not in MODEL_FOR_MASKED_LM_MAPPING
         or config.is_encoder_decoder
@@ -207,7 +207,3 @@ def _set_dropout(config: Any, dropout: float | None, attention_dropout: float | 
         for name in names:
             if value is not None and isinstance(getattr(config, name, None), float | int):
                 setattr(config, name, value)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

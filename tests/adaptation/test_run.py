@@ -263,6 +263,7 @@ def test_weights_that_are_no_numbers_are_not_saved(tmp_path, base, text):
     [
         OSError(errno.ENOSPC, "No space left on device"),
         RuntimeError("I/O error: No space left on device (os error 28)"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
     ],
 )
 def test_full_disk_names_the_folder_and_the_run_can_go_on(tmp_path, base, text, error):
@@ -527,3 +528,32 @@ def test_adapted_encoder_is_replaced(tmp_path, base, text):
     run(base, tmp_path / "out", text, max_steps=6)
     report = json.loads((tmp_path / "out" / "adaptation.json").read_text())
     assert report["steps"] == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("tokenizer.json", '{"version": "1.0", "trunc'),
+        ("tokenizer_config.json", "{"),
+        ("base.json", "{}"),
+        ("base.json", '["name"]'),
+        ("base.json", '{"name": "x"'),
+    ],
+)
+def test_damaged_file_of_the_base_is_told_before_any_work(tmp_path, base, text, name, content):
+    (base / name).write_text(content)
+    told = []
+    with pytest.raises(ClintlError, match=r"CL204.*base") as caught:
+        adapt(base, tmp_path / "out", [text], AdaptSettings(block_length=16), tell=told.append)
+    assert name != "base.json" or name in str(caught.value)
+    assert told == []
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_dangling_link_among_the_text(tmp_path, base, text):
+    (tmp_path / "texts").mkdir()
+    shutil.copy(text, tmp_path / "texts")
+    (tmp_path / "texts" / "gone.txt").symlink_to(tmp_path / "nowhere.txt")
+    with pytest.raises(ClintlError, match=r"CL112.*gone\.txt"):
+        run(base, tmp_path / "out", tmp_path / "texts")
+    assert not list(tmp_path.glob(".*"))
