@@ -49,7 +49,13 @@ from .stages import Run, train
 from .vocabulary import Growth, grow_vocabulary
 from .watching import LOG_FILE
 from .whole_words import WordBorders
-from .work import claim_work_folder, open_work_folder, work_folder_of
+from .work import (
+    claim_work_folder,
+    close_work_folder,
+    is_over,
+    open_work_folder,
+    work_folder_of,
+)
 
 # A full disk, and a quota that is used up.
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -110,6 +116,8 @@ def adapt(
             # The others find a work folder: whether to go on in it was decided.
             own = resume if processes.is_main else True
             found = _prepare(base, out, texts, settings, processes, claims, resume=own, tell=tell)
+        if found is None:
+            return _finish(out, processes, tell)
         set_seed(settings.seed)
         with _nothing_kept(found.work):
             model, fresh = load_masked_lm(base)
@@ -172,8 +180,11 @@ def _prepare(
     *,
     resume: bool,
     tell: Callable[[str], None],
-) -> _Prepared:
-    """Check everything and turn text into word pieces; what was done before is read."""
+) -> _Prepared | None:
+    """Check everything and turn text into word pieces; what was done before is read.
+
+    RETURNS (Optional[_Prepared]): None if the run was interrupted after its outcome was written.
+    """
     tokenizer = _check_base(base, settings)
     files = find_text_files(texts)
     given = [base, *map(Path, texts), *map(Path, settings.leave_out)]
@@ -185,6 +196,8 @@ def _prepare(
     work = open_work_folder(
         out, base, files, settings, processes=processes.count, resume=resume, tell=tell
     )
+    if is_over(work):
+        return None
     growth = None
     with _nothing_kept(work):
         corpus = choose_documents(texts, work, settings, tell)
@@ -310,7 +323,16 @@ def _write(run: Run, report: dict[str, Any], out: Path) -> None:
     # Much may have happened there since the run began.
     check_target(out)
     move_whole_folder(final, out)
-    shutil.rmtree(run.work)
+    close_work_folder(run.work)
+
+
+def _finish(out: Path, processes: Processes, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Tidy up after a run that was interrupted while it did."""
+    processes.wait()
+    if processes.is_main:
+        close_work_folder(work_folder_of(out))
+        tell("The interrupted run had written its encoder; what it left behind is deleted.")
+    return json.loads((out / REPORT).read_text(encoding="utf-8"))
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -13,10 +14,12 @@ from ..data.raw import find_text_files
 from ..errors import ClintlError, Errors
 from ..locks import claimed
 from ..util import sha256_of, whole_file
+from .base import REPORT
 from .checkpoints import has_checkpoint
 from .settings import AdaptSettings
 
-FINGERPRINT = "fingerprint.json"
+# The fingerprint, and the name that it has once the outcome is in its place.
+FINGERPRINT, DONE = "fingerprint.json", "done.json"
 # Settings that change nothing in the weights or in the log.
 UNBOUND = ("save_every", "licence", "language")
 # What the others in a fingerprint are called.
@@ -75,21 +78,52 @@ def open_work_folder(
     work = work_folder_of(out)
     fingerprint = {**_fingerprint(base, files, settings), "processes": processes}
     if work.exists():
-        changed = _changed(work, fingerprint)
-        if resume and not changed:
-            tell(f"Going on with the interrupted run in {work}.")
+        if resume and _can_go_on(work, out, fingerprint, tell):
             return work
-        if resume:
-            told = ", ".join(changed)
-            # A mistyped option must not cost hours of training.
-            if has_checkpoint(work):
-                raise ClintlError(Errors.CL473.format(folder=work, changed=told))
-            tell(f"Starting anew: since the interrupted run, this changed: {told}.")
         shutil.rmtree(work)
     work.mkdir(parents=True)
     with whole_file(work / FINGERPRINT) as path:
         path.write_text(json.dumps(fingerprint), encoding="utf-8")
     return work
+
+
+def is_over(work: Path) -> bool:
+    """RETURNS (bool): Whether the run in this folder has written its outcome."""
+    return (work / DONE).is_file()
+
+
+def close_work_folder(work: Path) -> None:
+    """Delete the folder of a run whose outcome is in its place; a kill on the way does no harm.
+
+    work (Path): The folder.
+    """
+    if not is_over(work):
+        os.replace(work / FINGERPRINT, work / DONE)
+    # This file last: without it the run would begin again from what is left.
+    for path in work.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != DONE:
+            path.unlink()
+    shutil.rmtree(work)
+
+
+def _can_go_on(
+    work: Path, out: Path, fingerprint: dict[str, Any], tell: Callable[[str], None]
+) -> bool:
+    if is_over(work):
+        return (out / REPORT).is_file() and _read(work / DONE) == fingerprint
+    before = _read(work / FINGERPRINT)
+    changed = _changed(before, fingerprint) if before else ["the work folder, which is incomplete"]
+    if not changed:
+        tell(f"Going on with the interrupted run in {work}.")
+        return True
+    told = ", ".join(changed)
+    # A mistyped option must not cost hours of training.
+    if before and has_checkpoint(work):
+        raise ClintlError(Errors.CL473.format(folder=work, changed=told))
+    tell(f"Starting anew: since the interrupted run, this changed: {told}.")
+    return False
 
 
 def _fingerprint(base: Path, files: Sequence[Path], settings: AdaptSettings) -> dict[str, Any]:
@@ -116,12 +150,15 @@ def _digest(files: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
-def _changed(work: Path, fingerprint: dict[str, Any]) -> list[str]:
-    """RETURNS (list[str]): What differs, as the command line names it, with what it was before."""
+def _read(path: Path) -> dict[str, Any] | None:
     try:
-        before = json.loads((work / FINGERPRINT).read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return ["the work folder, which is incomplete"]
+        return None
+
+
+def _changed(before: dict[str, Any], fingerprint: dict[str, Any]) -> list[str]:
+    """RETURNS (list[str]): What differs, as the command line names it, with what it was before."""
     return [
         NO_OPTIONS.get(key) or f"--{key.replace('_', '-')} ({_told(before.get(key))} before)"
         for key, value in fingerprint.items()

@@ -557,3 +557,27 @@ def test_dangling_link_among_the_text(tmp_path, base, text):
     with pytest.raises(ClintlError, match=r"CL112.*gone\.txt"):
         run(base, tmp_path / "out", tmp_path / "texts")
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_kill_while_the_work_folder_is_deleted(tmp_path, base, text, monkeypatch, resume):
+    def kill(path, *args, **options):
+        rmtree(path, *args, **options)
+        if path == work / "encoder":
+            raise KeyboardInterrupt
+
+    work, rmtree = tmp_path / ".out.adapting", shutil.rmtree
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", kill)
+        with pytest.raises(KeyboardInterrupt):
+            run(base, tmp_path / "out", text)
+    before = files_below(tmp_path / "out")
+    assert work.is_dir()
+    report, told = run(base, tmp_path / "out", text, resume=resume)
+    assert not work.exists()
+    assert ("had written its encoder" in told) == resume
+    assert (files_below(tmp_path / "out") == before) == resume
+    assert report == json.loads((tmp_path / "out" / "adaptation.json").read_text())
+    # Then the same command is a run of its own.
+    _, told = run(base, tmp_path / "out", text, seed=1)
+    assert "interrupted" not in told
