@@ -150,12 +150,15 @@ def adapt(
             average_with_base(model, base, plan.average, prepare=again)
             losses["after"] = run.measure()
         report = {
-            "settings": settings.to_dict(),
+            "settings": _published(settings.to_dict()),
             "base": read_provenance(base),
             "head": "fresh" if fresh else "found",
             "plan": asdict(plan),
-            "text": asdict(found.counts),
-            "corpus": {**asdict(found.corpus.choice), "cut": found.corpus.cut is not None},
+            "text": _published(asdict(found.counts)),
+            "corpus": {
+                **_published(asdict(found.corpus.choice)),
+                "cut": found.corpus.cut is not None,
+            },
             "corpora": found.corpora,
             "held_out_loss": losses,
             "held_out_perplexity": {k: _perplexity(v) for k, v in losses.items()},
@@ -307,6 +310,19 @@ def _announce(run: Run, fresh: bool) -> None:
 
 def _perplexity(loss: float | None) -> float | None:
     return None if loss is None else math.exp(min(loss, 700.0))
+
+
+def _published(values: dict[str, Any]) -> dict[str, Any]:
+    """RETURNS (dict): The same without paths of the machine: the encoder is handed on."""
+    found = {}
+    for key, value in values.items():
+        if key == "leave_out":
+            value = [Path(path).name for path in value]
+        elif isinstance(value, dict):
+            # Bad records were named when they were told; here they are counted.
+            value = {name: each for name, each in value.items() if name != "bad_named"}
+        found[key] = value
+    return found
 
 
 def _write(run: Run, report: dict[str, Any], out: Path) -> None:

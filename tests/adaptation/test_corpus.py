@@ -199,7 +199,7 @@ def test_counts_are_told_written_and_part_of_the_fingerprint(tmp_path):
         "near_duplicates": 0,
         "evaluation_texts": 1,
         "short_evaluation_texts": 0,
-        "evaluation_left_out": {"empty": 0, "bad": 0, "bad_named": [], "passed_over": 0},
+        "evaluation_left_out": {"empty": 0, "bad": 0, "passed_over": 0},
         "cut": False,
     }
     assert report["text"]["documents"] == 3

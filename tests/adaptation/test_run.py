@@ -288,6 +288,7 @@ def test_no_text_of_a_note_is_told_or_written(tmp_path, base, text, capfd):
     assert "Quillfeather" not in everything
     assert "2 records cannot be used" in told
     assert f"{text}, line 62: no key 'text'" in told
+    assert "notes.jsonl, line" not in (tmp_path / "out" / "adaptation.json").read_text()
     assert report["text"]["left_out"]["bad"] == 2
     assert (report["text"]["documents"], report["text"]["held_out_documents"]) == (61, 3)
 
@@ -581,3 +582,16 @@ def test_kill_while_the_work_folder_is_deleted(tmp_path, base, text, monkeypatch
     # Then the same command is a run of its own.
     _, told = run(base, tmp_path / "out", text, seed=1)
     assert "interrupted" not in told
+
+
+def test_report_names_no_folder_of_the_machine(tmp_path, base, text):
+    (tmp_path / "gold.jsonl").write_text('{"text": "Not among the notes."}\n{"body": 1}\n')
+    text.write_text(text.read_text() + '\n{"body": "No text."}')
+    gold = str(tmp_path / "gold.jsonl")
+    report, told = run(base, tmp_path / "out", text, leave_out=(gold,), max_steps=5)
+    assert f"{gold}, line 2" in told
+    assert report["settings"]["leave_out"] == ["gold.jsonl"]
+    assert report["text"]["left_out"] == {"empty": 0, "bad": 1, "passed_over": 0}
+    assert report["corpus"]["evaluation_left_out"] == {"empty": 0, "bad": 1, "passed_over": 0}
+    for name in ("adaptation.json", "README.md"):
+        assert str(tmp_path) not in (tmp_path / "out" / name).read_text()
