@@ -277,6 +277,8 @@ def _pieces(
         )
     if left_out["bad"]:
         tell_bad(left_out, "cannot be used and are left out", tell)
+    if passed_over := left_out["passed_over"]:
+        tell(f"Files of other kinds, or of encoders, that are no text: {passed_over:,}.")
     if settings.held_out and not len(held):
         why = "A single document" if counts.documents < 2 else "No document is small enough"
         tell(f"{why}: nothing is held out and no perplexity is measured.")

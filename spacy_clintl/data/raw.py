@@ -7,6 +7,8 @@
 | `.spacy` | the texts of a DocBin, which is read as a whole |
 | a folder | every such file below it, in sorted order, but not hidden ones and those of encoders |
 
+Links in a folder are followed, to each folder once.
+
 A record that cannot be used is counted and named by file and line, never by its text, and left
 out. A file that cannot be read at all is an error.
 """
@@ -125,15 +127,27 @@ def _files_below(folder: Path) -> tuple[list[Path], int]:
     """RETURNS (tuple): The files that may hold text, and the number of those in encoders."""
     files: list[Path] = []
     passed_over = 0
-    for parent, folders, names in os.walk(folder):
+    seen: set[tuple[int, int]] = set()
+    for parent, folders, names in os.walk(folder, followlinks=True, onerror=_unreadable):
+        # Links may lead in circles, and several to one folder.
+        found = os.stat(parent)
+        if (found.st_dev, found.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((found.st_dev, found.st_ino))
         names = [name for name in names if not name.startswith(".")]
         if any(marks <= set(names) for marks in ENCODER_FILES):
             folders.clear()
             passed_over += len(names)
             continue
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         files.extend(Path(parent, name) for name in names)
     return sorted(files), passed_over
+
+
+def _unreadable(error: OSError) -> None:
+    reason = error.strerror or type(error).__name__
+    raise ClintlError(Errors.CL112.format(path=error.filename, reason=reason)) from error
 
 
 def _kind(path: Path) -> str | None:

@@ -595,3 +595,14 @@ def test_report_names_no_folder_of_the_machine(tmp_path, base, text):
     assert report["corpus"]["evaluation_left_out"] == {"empty": 0, "bad": 1, "passed_over": 0}
     for name in ("adaptation.json", "README.md"):
         assert str(tmp_path) not in (tmp_path / "out" / name).read_text()
+
+
+def test_files_that_are_passed_over_are_told(tmp_path, base, text):
+    (tmp_path / "texts").mkdir()
+    shutil.copy(text, tmp_path / "texts")
+    for name in ("letter.docx", "scan.pdf"):
+        (tmp_path / "texts" / name).touch()
+    _, told = run(base, tmp_path / "out", tmp_path / "texts", max_steps=5)
+    assert "Files of other kinds, or of encoders, that are no text: 2." in told
+    _, told = run(base, tmp_path / "again", text, max_steps=5)
+    assert "other kinds" not in told

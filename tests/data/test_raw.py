@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 
 import pytest
 import spacy
@@ -37,6 +38,31 @@ def test_folders_are_read_in_sorted_order_and_other_files_counted(tmp_path):
     assert texts_of(tmp_path, counts=counts) == ["a/k.txt", "b/a.txt", "b/z.txt"]
     assert (counts.documents, counts.passed_over) == (3, 1)
     assert [p.name for p in find_text_files([tmp_path])] == ["k.txt", "a.txt", "z.txt"]
+
+
+def test_links_to_folders_are_followed_once_and_in_no_circle(tmp_path):
+    for name in ("texts/a.txt", "elsewhere/b.txt", "elsewhere/below/c.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_text(name)
+    (tmp_path / "texts" / "more").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "texts" / "again").symlink_to(tmp_path / "elsewhere" / "below")
+    (tmp_path / "elsewhere" / "circle").symlink_to(tmp_path / "texts")
+    found = ["texts/a.txt", "elsewhere/below/c.txt", "elsewhere/b.txt"]
+    assert texts_of(tmp_path / "texts") == found
+
+
+def test_folder_that_cannot_be_read(tmp_path, monkeypatch):
+    def refuse(path):
+        if str(path).endswith("private"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    scandir = os.scandir
+    (tmp_path / "private").mkdir()
+    (tmp_path / "a.txt").write_text("a")
+    monkeypatch.setattr("os.scandir", refuse)
+    with pytest.raises(ClintlError, match=r"CL112.*private.*Permission denied"):
+        texts_of(tmp_path)
 
 
 @pytest.mark.parametrize("marks", [["adaptation.json"], ["config.json", "tokenizer.json"]])
