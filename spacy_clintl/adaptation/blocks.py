@@ -130,13 +130,23 @@ class BlockOrder:
 
 
 def special_frame(tokenizer: Any) -> tuple[list[int], list[int]]:
-    """RETURNS (tuple): The special pieces that this tokenizer sets before and after a text."""
+    """RETURNS (tuple): The special pieces that this tokenizer sets before and after a text.
+
+    One that has them, but sets none by itself, gets them all the same: documents need borders.
+    """
     bare = tokenizer("a", add_special_tokens=False)["input_ids"]
     whole = tokenizer("a")["input_ids"]
     for start in range(len(whole) - len(bare) + 1):
         if bare and whole[start : start + len(bare)] == bare:
-            return whole[:start], whole[start + len(bare) :]
-    return [], []
+            before, after = whole[:start], whole[start + len(bare) :]
+            if before or after:
+                return before, after
+    first = _first_known(tokenizer.cls_token_id, tokenizer.bos_token_id)
+    return first, _first_known(tokenizer.sep_token_id, tokenizer.eos_token_id)
+
+
+def _first_known(*numbers: int | None) -> list[int]:
+    return [number for number in numbers if number is not None][:1]
 
 
 def write_pieces(

@@ -4,7 +4,8 @@ from itertools import chain
 
 import numpy as np
 import pytest
-from transformers import AutoTokenizer
+from tokenizers import Tokenizer
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from spacy_clintl.adaptation import blocks as module
 from spacy_clintl.adaptation.blocks import (
@@ -14,7 +15,7 @@ from spacy_clintl.adaptation.blocks import (
     special_frame,
     write_pieces,
 )
-from tests.encoders import BUILDERS, SENTENCES
+from tests.encoders import BUILDERS, SENTENCES, make_wordpiece_bert
 
 
 @pytest.fixture(params=BUILDERS)
@@ -52,6 +53,20 @@ def test_pieces_are_those_of_the_tokenizer(tmp_path, tokenizer):
     assert (counts.documents, counts.pieces) == (len(SENTENCES), len(expected))
     assert counts.words == sum(len(text.split()) for text in SENTENCES)
     assert not (tmp_path / "all.bin").exists()
+
+
+@pytest.mark.parametrize("names", ["cls and sep", "bos and eos", "none"])
+def test_documents_have_borders_without_a_post_processor(tmp_path, names):
+    tokenizer = AutoTokenizer.from_pretrained(make_wordpiece_bert(tmp_path / "encoder"))
+    state = json.loads(tokenizer.backend_tokenizer.to_str())
+    backend = Tokenizer.from_str(json.dumps({**state, "post_processor": None}))
+    cls, sep = names.split(" and ") if names != "none" else (None, None)
+    given = {f"{cls}_token": "[CLS]", f"{sep}_token": "[SEP]"} if cls else {}
+    bare = PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="[PAD]", **given)
+    assert bare("a")["input_ids"] == bare("a", add_special_tokens=False)["input_ids"]
+    assert special_frame(bare) == (special_frame(tokenizer) if cls else ([], []))
+    train, _, _ = pieces_of(tmp_path, bare, SENTENCES[:3])
+    assert (train == tokenizer.sep_token_id).sum() == (3 if cls else 0)
 
 
 def test_blocks_are_full_framed_and_cover_the_text_once(tmp_path, tokenizer):
