@@ -432,6 +432,11 @@ class Errors(metaclass=ErrorsWithCodes):
     )
     CL454 = "The main process of this run has stopped; its message says why."
 
+    CL455 = (
+        "{model} cannot be adapted: it does not compute the loss of masked word pieces as others "
+        "do ({reason}). Choose another encoder."
+    )
+
     # adaptation: folders
     CL470 = (
         "Another process is adapting an encoder to {path} just now. Wait until it has ended, or "

@@ -46,6 +46,7 @@ from .new_rows import add_rows
 from .processes import Processes, joined, own_settings_only
 from .settings import AdaptSettings, make_plan
 from .stages import Run, train
+from .trial import try_out
 from .vocabulary import Growth, grow_vocabulary
 from .watching import LOG_FILE
 from .whole_words import WordBorders
@@ -194,6 +195,7 @@ def _prepare(
     reads = [*given, *files, *find_text_files(settings.leave_out)]
     check_target(out, reads=reads)
     _check_apart(work_folder_of(out), reads)
+    try_out(base, tokenizer, length=settings.block_length, add_words=settings.add_words)
     if processes.is_main:
         claim_work_folder(out, claims)
     work = open_work_folder(

@@ -23,21 +23,36 @@ def add_rows(model: Any, growth: Growth) -> None:
     """
     if not growth.entries:
         return
-    n_rows = model.get_input_embeddings().weight.shape[0]
-    output = model.get_output_embeddings()
-    if output is not None and output.weight.shape[0] != n_rows:
-        raise ClintlError(Errors.CL441.format(model=type(model).__name__))
-    # Some models have more rows than their tokenizer has pieces.
-    if (needed := max(growth.ids) + 1) > n_rows:
-        with quiet_transformers():
-            model.resize_token_embeddings(needed, mean_resizing=False)
-        # A bias that transformers has not resized would make the folder unreadable.
-        head = (p for n, p in model.named_parameters() if not n.startswith(model.base_model_prefix))
-        if any(p.shape == (n_rows,) for p in head) and n_rows != model.config.hidden_size:
-            raise ClintlError(Errors.CL441.format(model=type(model).__name__))
+    resize(model, max(growth.ids) + 1)
     for values in _by_piece(model):
         for number, pieces in zip(growth.ids, growth.pieces):
             values[number] = values[pieces].mean(dim=0)
+
+
+def resize(model: Any, needed: int) -> None:
+    """Give a model rows for so many word pieces; some have more rows than their tokenizer pieces.
+
+    model (PreTrainedModel): A masked-language model; is changed in place.
+    needed (int): The number of rows.
+    RAISES (ClintlError): transformers cannot resize the head of this model.
+    """
+    n_rows = model.get_input_embeddings().weight.shape[0]
+    output = model.get_output_embeddings()
+    failed = ClintlError(Errors.CL441.format(model=type(model).__name__))
+    if output is not None and output.weight.shape[0] != n_rows:
+        raise failed
+    if needed <= n_rows:
+        return
+    try:
+        with quiet_transformers():
+            model.resize_token_embeddings(needed, mean_resizing=False)
+    # Some architectures have a method of their own, with other arguments.
+    except Exception as error:
+        raise failed from error
+    # A bias that transformers has not resized would make the folder unreadable.
+    head = (p for n, p in model.named_parameters() if not n.startswith(model.base_model_prefix))
+    if any(p.shape == (n_rows,) for p in head) and n_rows != model.config.hidden_size:
+        raise failed
 
 
 def _by_piece(model: Any) -> list[torch.Tensor]:
