@@ -10,7 +10,6 @@ from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -250,13 +249,20 @@ def _tokenise_batch(texts: list[str], tokenizer: Any) -> Iterator[tuple[int, np.
         rows = (_piece_ids([part], tokenizer)[0] for parts in cut for part in parts)
     for parts in cut:
         ids = [np.asarray(next(rows), dtype=np.int32) for _ in parts]
-        yield _count_words(parts), np.concatenate(ids)
+        yield count_words(parts), np.concatenate(ids)
 
 
-def _count_words(parts: list[str]) -> int:
-    """RETURNS (int): Words of a text that was cut; one that lies across a cut is a single one."""
-    cut = sum(not (a[-1].isspace() or b[0].isspace()) for a, b in pairwise(parts))
-    return sum(len(part.split()) for part in parts) - cut
+def count_words(parts: Iterable[str]) -> int:
+    """Count the words of a text without holding all of them.
+
+    parts (Iterable[str]): The text in parts, as `portions` cuts it.
+    RETURNS (int): Runs of characters other than white space; one across a cut is a single one.
+    """
+    words, last = 0, " "
+    for part in filter(None, parts):
+        words += len(part.split()) - (not (last.isspace() or part[0].isspace()))
+        last = part[-1]
+    return words
 
 
 def _piece_ids(texts: list[str], tokenizer: Any) -> list[list[int]]:

@@ -16,6 +16,7 @@ from typing import Any
 from ..about import __version__
 from ..data.raw import find_text_files, read_texts
 from ..util import sha256_of, whole_file
+from .blocks import count_words, portions
 from .sources import PACKAGES
 
 CARD, CHART = "README.md", "training_loss.png"
@@ -95,7 +96,7 @@ def describe_corpora(texts: Sequence[str | Path], work: Path) -> list[dict[str, 
     for text in map(Path, texts):
         files, documents, words = find_text_files([text]), 0, 0
         for document in read_texts([text]):
-            documents, words = documents + 1, words + len(document.text.split())
+            documents, words = documents + 1, words + count_words(portions(document.text))
         sums = [sha256_of(file) for file in files]
         lines = "".join(f"{one}\n" for one in sums)
         own = hashlib.sha256(lines.encode()).hexdigest() if text.is_dir() else sums[0]

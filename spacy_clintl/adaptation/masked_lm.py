@@ -21,6 +21,8 @@ HELD_OUT_POSITION = 1 << 40
 # oneDNN keeps a compiled kernel for every shape it meets, without end: masked positions are padded
 # to few different numbers.
 ROWS_MULTIPLE = 64
+# Pieces that are counted at a time.
+PORTION = 1 << 18
 
 
 def load_masked_lm(folder: str | Path) -> tuple[Any, bool]:
@@ -80,7 +82,10 @@ def start_at_frequencies(model: Any, pieces: np.ndarray) -> None:
     """
     bias = getattr(model.get_output_embeddings(), "bias", None)
     if bias is not None and len(bias) == model.config.vocab_size:
-        counts = np.bincount(pieces, minlength=len(bias)) + 0.1
+        counts = np.full(len(bias), 0.1)
+        # numpy would make 64-bit numbers of all pieces, which are mapped from a file, at once.
+        for start in range(0, len(pieces), PORTION):
+            counts += np.bincount(pieces[start : start + PORTION], minlength=len(bias))
         bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
 
 

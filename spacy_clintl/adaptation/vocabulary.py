@@ -23,7 +23,7 @@ from transformers import AutoTokenizer
 
 from ..errors import ClintlError, Errors
 from ..util import quiet_transformers, whole_folder
-from .blocks import choose_held_out, portions
+from .blocks import choose_held_out, count_words, portions
 from .corpus import Corpus
 from .growth import WordPieceGrowth, growth_of
 from .settings import AdaptSettings
@@ -111,7 +111,7 @@ def grow_vocabulary(
         counts, n_words = WordCounts(way), 0
         for out, text in zip(held, corpus.read()):
             if out:
-                n_words += len(text.text.split())
+                n_words += count_words(portions(text.text))
             else:
                 counts.add(text.text)
         grown, chosen = _choose(way, counts, settings)

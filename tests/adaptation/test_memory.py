@@ -3,10 +3,15 @@
 import json
 import subprocess
 import sys
+import tracemalloc
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
+from spacy_clintl.adaptation.blocks import count_words, portions
+from spacy_clintl.adaptation.card import describe_corpora
+from spacy_clintl.adaptation.masked_lm import load_masked_lm, start_at_frequencies
 from tests.encoders import make_wordpiece_bert
 
 # Everything an adaptation does before the model is loaded, in a process of its own, because the
@@ -77,3 +82,38 @@ def test_two_million_words_take_hardly_more_memory_than_two_hundred_thousand(tmp
     assert many["added"] == 50
     # The text alone is 15 MB, as Python's strings and numbers 100 MB and more.
     assert many["peak"] < few["peak"] + 30
+
+
+@contextmanager
+def at_most(mebibytes):
+    tracemalloc.start()
+    try:
+        yield
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < mebibytes * 2**20
+
+
+def test_words_of_a_long_document_are_not_listed(tmp_path):
+    path = tmp_path / "long.txt"
+    path.write_text("pain in the left arm, no fever. " * 150_000)
+    # The text itself has 5, and as many while it is decoded.
+    with at_most(16):
+        [found] = describe_corpora([path], tmp_path)
+    assert found["words"] == 150_000 * 7
+
+
+@pytest.mark.parametrize("text", ["", " ", "a", "a b " * 70_000, "x" * 250_000, " \n" * 150_000])
+def test_words_are_counted_across_cuts(text):
+    assert count_words(portions(text)) == len(text.split())
+
+
+def test_pieces_are_counted_where_they_lie(tmp_path):
+    model, _ = load_masked_lm(make_wordpiece_bert(tmp_path / "base"))
+    pieces = np.arange(4_000_000, dtype=np.int32) % 100
+    with at_most(8):
+        start_at_frequencies(model, pieces)
+    bias = model.get_output_embeddings().bias
+    counts = np.bincount(pieces, minlength=len(bias)) + 0.1
+    assert np.allclose(bias.detach().numpy(), np.log(counts / counts.sum()))
