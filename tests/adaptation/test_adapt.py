@@ -89,11 +89,11 @@ def test_interrupted_run_ends_with_the_same_weights(tmp_path, text):
         assert torch.allclose(value, resumed[name], atol=1e-6), name
 
 
-def test_other_settings_start_anew(tmp_path, text):
+def test_other_settings_start_anew_without_resume(tmp_path, text):
     base = make_wordpiece_bert(tmp_path / "base")
     with pytest.raises(KeyboardInterrupt):
         adapt(base, tmp_path / "out", [text], settings(), tell=quiet, callbacks=[StopAt(6)])
-    adapt(base, tmp_path / "out", [text], settings(seed=1), tell=quiet)
+    adapt(base, tmp_path / "out", [text], settings(seed=1), resume=False, tell=quiet)
     adapt(base, tmp_path / "fresh", [text], settings(seed=1), tell=quiet)
     one, two = (load_file(tmp_path / n / "model.safetensors") for n in ("out", "fresh"))
     assert all(torch.allclose(one[name], two[name], atol=1e-6) for name in one)
