@@ -48,7 +48,7 @@ from spacy.util import resolve_dot_names
 from ..errors import ClintlError, Errors
 from .iob_ner import IobEntityRecognizer
 from .multitask_textcat import MultiTaskTextCategorizer
-from .score_weights import list_scores
+from .score_weights import name_all_scores
 from .tasks import find_labels
 
 GetExamples = Callable[[], Iterable[Example]]
@@ -62,8 +62,8 @@ def make_grow_v1(
 ) -> Callable[[Language], Language]:
     """Create a callback that adds tasks and labels to trained components.
 
-    What a component has already is left as it is. The scores of all tasks are named in
-    [training.score_weights], see `score_weights`.
+    What a component has already is left as it is. The scores of all tasks and groups of spans are
+    named in [training.score_weights], see `score_weights`.
 
     components (dict[str, dict[str, Any]]): From the name of a `multitask_textcat` or `iob_ner` to
         what it gets. `labels`: a table from tasks to lists, or for `iob_ner` a list; where it is
@@ -91,6 +91,7 @@ def make_grow_v1(
                     component.add_label(label)
             else:
                 _complain(name, "which is neither a multitask_textcat nor an iob_ner")
+        name_all_scores(nlp)
         return nlp
 
     return grow
@@ -126,7 +127,6 @@ def _grow_textcat(
         ):
             for label in names or ():
                 component.add_label(label, task)
-    list_scores(nlp, component.tasks)
 
 
 def _as_written(

@@ -31,7 +31,7 @@ from ..models.losses import softmax
 from ..models.weighting import Weighting
 from .growing import check_new_label
 from .prior_correction import count_tokens, tag_corrections
-from .score_weights import list_span_scores
+from .score_weights import list_span_scores, name_all_scores
 from .warm_up import count_updates, is_warm_up, require_shares, share_of
 from .weighting import check_weighting
 
@@ -496,9 +496,14 @@ class IobEntityRecognizer(TrainablePipe):
             gold = partial(gold_tags, spans_key=self.spans_key)
             self.cfg["tokens"] = count_tokens(get_examples(), given, gold)
         output.set_dim("nO", needed)
+        if nlp is not None:
+            name_all_scores(nlp)
+        self.model.initialize(X=[example.predicted for example in sample])
+
+    def name_scores(self, nlp: Language) -> None:
+        """Name the scores in [training.score_weights], see there."""
         if self.spans_key is not None:
             list_span_scores(nlp, self.spans_key)
-        self.model.initialize(X=[example.predicted for example in sample])
 
     def entities_of(self, doc: Doc) -> Iterable[Span]:
         """Return a document's entities: those of `doc.ents`, or of the group it reads."""

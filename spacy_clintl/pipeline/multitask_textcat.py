@@ -33,7 +33,7 @@ from ..models.weighting import Weighting
 from .calibration import Calibration, find_calibration
 from .class_weights import find_class_weights
 from .growing import GrowingTasks
-from .score_weights import MACRO_F, list_scores, share_macro_f
+from .score_weights import MACRO_F, list_scores, name_all_scores, share_macro_f
 from .task_loss import task_loss
 from .tasks import SEPARATOR, Task, check_labels, find_labels, gold_of, read_tasks, set_cats
 from .warm_up import count_updates, is_seen, require_shares
@@ -430,10 +430,14 @@ class MultiTaskTextCategorizer(GrowingTasks):
                 resize_head(self.model, name, n_labels)
             else:
                 head.get_ref("output_layer").set_dim("nO", n_labels)
-        list_scores(nlp, self.tasks)
         if nlp is not None:
-            share_macro_f(nlp, [name for name, p in nlp.pipeline if isinstance(p, type(self))])
+            name_all_scores(nlp)
         self.model.initialize(X=[example.predicted for example in sample])
+
+    def name_scores(self, nlp: Language) -> None:
+        """Name the scores in [training.score_weights], see there."""
+        list_scores(nlp, self.tasks)
+        share_macro_f(nlp, [name for name, p in nlp.components if isinstance(p, type(self))])
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         """Score predictions, see `multitask_textcat_score`; `{name}_macro_f` is the mean of the

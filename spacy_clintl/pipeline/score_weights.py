@@ -26,56 +26,69 @@ ENTITY_SCORES = ("f", "p", "r", "per_type")
 MACRO_F = "multitask_macro_f"
 
 
-def list_scores(nlp: Language | None, tasks: Iterable[str]) -> None:
+def name_all_scores(nlp: Language) -> None:
+    """Let all components name their scores: those that are sourced are never initialized.
+
+    nlp (Language): The pipeline.
+    """
+    for _, component in nlp.components:
+        if hasattr(component, "name_scores"):
+            component.name_scores(nlp)
+
+
+def list_scores(nlp: Language, tasks: Iterable[str]) -> None:
     """Name the scores of classification tasks, with no weight.
 
-    nlp (Optional[Language]): The pipeline.
+    nlp (Language): The pipeline.
     tasks (Iterable[str]): The names of the tasks.
     """
-    for weights in _weights(nlp):
-        for task in tasks:
-            for score in TASK_SCORES:
-                weights.setdefault(f"cats_{task}_{score}", None)
+    weights = _weights(nlp)
+    for task in tasks:
+        for score in TASK_SCORES:
+            weights.setdefault(f"cats_{task}_{score}", None)
 
 
-def share_macro_f(nlp: Language | None, names: Iterable[str]) -> None:
+def share_macro_f(nlp: Language, names: Iterable[str]) -> None:
     """Where several classifiers give `multitask_macro_f`, of which only the last one's is kept,
     give its weight to the scores of each, `{name}_macro_f`.
 
-    nlp (Optional[Language]): The pipeline.
+    nlp (Language): The pipeline.
     names (Iterable[str]): The names of the classifiers.
     """
     names = list(names)
-    for weights in _weights(nlp):
-        keys = [f"{name}_macro_f" for name in names]
-        weight = weights.get(MACRO_F)
-        if len(names) < 2 or not weight or any(weights.get(key) for key in keys):
-            continue
+    keys = [f"{name}_macro_f" for name in names]
+    weights = _weights(nlp)
+    weight = weights.get(MACRO_F)
+    if len(names) > 1 and weight and not any(weights.get(key) for key in keys):
         weights.update({key: weight / len(names) for key in keys}, **{MACRO_F: None})
 
 
-def list_span_scores(nlp: Language | None, key: str) -> None:
+def list_span_scores(nlp: Language, key: str) -> None:
     """Name the scores of a tagger of a group of spans, with no weight; where no component of the
     pipeline sets `doc.ents`, they get the weights of the scores of entities, which nothing gives.
 
-    nlp (Optional[Language]): The pipeline.
+    nlp (Language): The pipeline.
     key (str): The group of `doc.spans`.
     """
-    for weights in _weights(nlp):
-        assert nlp is not None
-        fresh = f"spans_{key}_f" not in weights
-        for score in ENTITY_SCORES:
-            weights.setdefault(f"spans_{key}_{score}", None)
-        if not fresh or any(_sets_entities(nlp, name) for name in nlp.pipe_names):
-            continue
-        keys = [k for name in nlp.pipe_names if (k := _spans_key(nlp, name))]
-        weight = weights.get("ents_f") or sum(weights.get(f"spans_{k}_f") or 0.0 for k in keys)
-        weights.update({f"spans_{k}_f": weight / len(keys) for k in keys})
-        weights.update({f"ents_{score}": None for score in ENTITY_SCORES})
+    weights = _weights(nlp)
+    fresh = f"spans_{key}_f" not in weights
+    for score in ENTITY_SCORES:
+        weights.setdefault(f"spans_{key}_{score}", None)
+    # Not `pipe_names`: what is sourced is disabled while the others are initialized.
+    frozen = nlp.config["training"].get("frozen_components", ())
+    names = [name for name in nlp.component_names if name not in frozen]
+    keys = [k for name in names if (k := _spans_key(nlp, name))]
+    if not fresh or not keys or any(_sets_entities(nlp, name) for name in names):
+        return
+    weights = _weights(nlp)
+    weight = weights.get("ents_f") or sum(weights.get(f"spans_{k}_f") or 0.0 for k in keys)
+    weights.update({f"spans_{k}_f": weight / len(keys) for k in keys})
+    weights.update({f"ents_{score}": None for score in ENTITY_SCORES})
 
 
-def _weights(nlp: Language | None) -> Iterable[dict[str, Any]]:
-    return () if nlp is None else (nlp.config["training"]["score_weights"],)
+def _weights(nlp: Language) -> dict[str, Any]:
+    # To be read anew after each look at `nlp.config`, which puts another table there.
+    return nlp.config["training"]["score_weights"]
 
 
 def _spans_key(nlp: Language, name: str) -> str | None:

@@ -30,6 +30,7 @@ from typing import Any
 from spacy.language import Language
 
 from ..errors import ClintlError, Errors
+from .score_weights import name_all_scores
 
 # The second is what `Language.replace_listeners` puts in the place of a listener.
 ARCHITECTURES = ("spacy_clintl.AdaptedTransformer.v1", "spacy_clintl.AdaptedTok2Vec.v1")
@@ -79,6 +80,7 @@ def make_tune_encoder_v1(
             shim.retune(replace(shim.settings, **changes))
         for block in _blocks_of(nlp.get_pipe_config(component)["model"]):
             block.update(changes)
+        name_all_scores(nlp)
         return nlp
 
     return tune

@@ -2,10 +2,11 @@
 
 import pytest
 import spacy
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
+from spacy.training.initialize import init_nlp
 from spacy.util import load_model_from_path
-from thinc.api import Adam, fix_random_seed
+from thinc.api import Adam, Config, fix_random_seed
 
 from spacy_clintl.errors import ClintlError
 from spacy_clintl.models.iob import gold_tags
@@ -53,6 +54,62 @@ def test_scores_choose_the_best_model_and_are_in_the_meta():
     weights = nlp.config["training"]["score_weights"]
     assert weights["ents_f"] == 1.0
     assert weights["spans_drugs_f"] is None
+
+
+def resumed(folder, **changes):
+    """Build a pipeline as `spacy train` does whose components are sourced."""
+    nlp = build()
+    nlp.to_disk(folder / "trained")
+    DocBin(docs=[eg.reference for eg in examples_for(nlp)]).to_disk(folder / "notes.spacy")
+    corpus = {"@readers": "spacy.Corpus.v1", "path": str(folder / "notes.spacy")}
+    config = {
+        "nlp": {"lang": "en", "pipeline": ["drugs", "signs"]},
+        "components": {key: {"source": str(folder / "trained")} for key in GOLD},
+        "corpora": {"train": corpus, "dev": corpus},
+        "training": {
+            "train_corpus": "corpora.train",
+            "dev_corpus": "corpora.dev",
+            "seed": 0,
+            "gpu_allocator": None,
+        },
+        **changes,
+    }
+    return init_nlp(Config(config))
+
+
+def test_a_resumed_pipeline_is_chosen_by_its_scores(tmp_path):
+    grow = {"@callbacks": "spacy_clintl.Grow.v1", "components": {"drugs": {"labels": ["DOSE"]}}}
+    nlp = resumed(tmp_path, initialize={"after_init": grow})
+    weights = nlp.config["training"]["score_weights"]
+    assert weights["spans_drugs_f"] == weights["spans_signs_f"] == 0.5
+    assert not weights["ents_f"]
+    assert weights["spans_drugs_per_type"] is None
+    # Beside a component that is new, too.
+    components = {key: {"source": str(tmp_path / "trained")} for key in GOLD}
+    components["signs"] = {"factory": "iob_ner", "spans_key": "signs"}
+    weights = resumed(tmp_path, components=components).config["training"]["score_weights"]
+    assert weights["spans_drugs_f"] == weights["spans_signs_f"] == 0.5
+
+
+def test_a_resumed_tagger_of_entities_keeps_its_weight(tmp_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("iob_ner")
+    doc = nlp.make_doc("take aspirin daily")
+    doc.ents = [Span(doc, 1, 2, "DRUG")]
+    nlp.initialize(lambda: [Example(nlp.make_doc(doc.text), doc)])
+    nlp.to_disk(tmp_path / "entities")
+    # The tagger of entities is disabled while the other one is initialized.
+    nlp = resumed(
+        tmp_path,
+        nlp={"lang": "en", "pipeline": ["iob_ner", "signs"]},
+        components={
+            "iob_ner": {"source": str(tmp_path / "entities")},
+            "signs": {"factory": "iob_ner", "spans_key": "signs"},
+        },
+    )
+    weights = nlp.config["training"]["score_weights"]
+    assert weights["ents_f"] == 1.0
+    assert weights["spans_signs_f"] is None
 
 
 def test_a_span_without_tokens_is_no_entity():
