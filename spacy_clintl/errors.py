@@ -296,6 +296,10 @@ class Errors(metaclass=ErrorsWithCodes):
         "No training document has a true category of task '{task}', whose labels exclude each "
         "other: all are false, so its head cannot learn."
     )
+    CL317 = (
+        "The components '{one}' and '{two}' both have a task '{task}', whose categories '{task}/…' "
+        "they would overwrite each other. Rename the task in one of them, and in its documents."
+    )
     CL320 = (
         "No training document has entities, so '{name}' cannot learn. Entities come from {place}; "
         "a document without entity annotation does not count."

@@ -45,6 +45,8 @@ def calibrate_cli(
     components = {name: pipe for name, pipe in nlp.pipeline if hasattr(pipe, "calibrate")}
     if not components:
         raise ClintlError(Errors.CL530.format(path=pipeline, names=", ".join(nlp.pipe_names)))
+    for component in components.values():
+        component.require_own_tasks(nlp)
     with ExitStack() as stack:
         for component in components.values():
             stack.enter_context(component.uncalibrated())

@@ -132,6 +132,22 @@ class GrowingTasks(TrainablePipe):
         self.cfg["waiting"].setdefault(task, []).append(label)
         return 1
 
+    def require_own_tasks(self, nlp: Language, tasks: Iterable[str] | None = None) -> None:
+        """Complain about a task that another component of a pipeline has, too: of two that write
+        the same categories only the last one's are left.
+
+        nlp (Language): The pipeline.
+        tasks (Optional[Iterable[str]]): The names of the tasks. None is all of this component.
+        RAISES (ClintlError): When there is one.
+        """
+        tasks = list(self.tasks if tasks is None else tasks)
+        for other, component in nlp.components:
+            if component is self or not isinstance(component, GrowingTasks):
+                continue
+            for task in tasks:
+                if task in component.tasks:
+                    raise ClintlError(Errors.CL317.format(task=task, one=other, two=self.name))
+
     def add_task(
         self,
         name: str,
@@ -153,11 +169,14 @@ class GrowingTasks(TrainablePipe):
         settings (Any): As in the component's `tasks`, see `tasks.Task`: `exclusive`, `weight`, …;
             `head` and `loss` are tables with "@architectures" and "@misc", as in a config.
         RETURNS (int): 1 if it was added. 0 if there is a task of this name: it stays as it is.
-        RAISES (ClintlError): For settings, labels or class weights that are impossible, or a head
-            that reads a task that is not there or waits itself.
+        RAISES (ClintlError): For settings, labels or class weights that are impossible, a head
+            that reads a task that is not there or waits itself, or a name that another component
+            of the pipeline has for a task.
         """
         if name in self.tasks:
             return 0
+        if nlp is not None:
+            self.require_own_tasks(nlp, [name])
         task = read_added_task(name, settings, self.name)
         if task.holds_back:
             require_shares(self.model, "encoder_shares", self.name)

@@ -383,9 +383,12 @@ class MultiTaskTextCategorizer(GrowingTasks):
         nlp (Optional[Language]): The pipeline.
         labels (Optional[dict[str, Sequence[str]]]): The labels of each task. None collects them
             from all examples, in alphabetical order. Labels that were added before come first.
-        RAISES (ClintlError): When labels are unknown, missing or clash, a task has no gold, or
-            class weights are given for labels that are not there.
+        RAISES (ClintlError): When labels are unknown, missing or clash, a task has no gold, or the
+            name of one of another component, or class weights are given for labels that are not
+            there.
         """
+        if nlp is not None:
+            self.require_own_tasks(nlp)
         validate_get_examples(get_examples, "MultiTaskTextCategorizer.initialize")
         true: set[str] = set()
         found = find_labels(get_examples(), None if labels is None else self.tasks, true)
@@ -436,6 +439,7 @@ class MultiTaskTextCategorizer(GrowingTasks):
 
     def name_scores(self, nlp: Language) -> None:
         """Name the scores in [training.score_weights], see there."""
+        self.require_own_tasks(nlp)  # of two tasks with one name only one is scored
         list_scores(nlp, self.tasks)
         share_macro_f(nlp, [name for name, p in nlp.components if isinstance(p, type(self))])
 

@@ -142,6 +142,15 @@ def test_a_task_without_gold_keeps_its_calibration(trained, tmp_path):
     assert not pipe.cfg["thresholds"]
 
 
+def test_tasks_of_the_same_name_are_not_calibrated(trained, tmp_path):
+    nlp = spacy.load(trained / "pipeline")
+    nlp.add_pipe("multitask_textcat", name="more", source=spacy.load(trained / "pipeline"))
+    nlp.to_disk(tmp_path / "both")
+    code, output = clintl(tmp_path / "both", trained / "dev.spacy")
+    assert code == 1
+    assert "'more' and 'multitask_textcat' both have a task 'one'" in output
+
+
 def test_the_folder_one_stands_in(trained, tmp_path, monkeypatch):
     shutil.copytree(trained / "pipeline", tmp_path / "here")
     monkeypatch.chdir(tmp_path / "here")

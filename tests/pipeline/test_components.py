@@ -8,6 +8,7 @@ from thinc.api import Adam
 
 from spacy_clintl.data.mixed_corpus import make_mixed_corpus_v1
 from spacy_clintl.errors import ClintlError
+from spacy_clintl.pipeline.grow import make_grow_v1
 from spacy_clintl.models.heads.linear import linear_head_v1
 from spacy_clintl.models.iob import MISSING, gold_tags
 
@@ -167,6 +168,27 @@ def test_two_classifiers_both_choose_the_best_model():
     scores = nlp.evaluate(examples)
     assert scores["of_d_macro_f"] == scores["cats_d_macro_f"]
     assert scores["of_f_macro_f"] == scores["cats_f_macro_f"]
+
+
+def test_two_classifiers_with_a_task_of_the_same_name():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("multitask_textcat", name="one", config={"tasks": {"d": {}}})
+    nlp.add_pipe("multitask_textcat", name="two", config={"tasks": {"d": {}}})
+    doc = nlp.make_doc("a b")
+    doc.cats = {"d/x": 1.0, "d/y": 0.0, "f/x": 1.0, "f/y": 0.0}
+    examples = [Example(nlp.make_doc("a b"), doc)]
+    with pytest.raises(ClintlError, match=r"CL317.*'two' and 'one' both have a task 'd'"):
+        nlp.initialize(lambda: examples)
+    nlp.remove_pipe("two")
+    nlp.add_pipe("multitask_textcat", name="two", config={"tasks": {"f": {}}})
+    nlp.initialize(lambda: examples)
+    with pytest.raises(ClintlError, match=r"CL317.*task 'd'"):
+        nlp.get_pipe("two").add_task("d", ["x", "y"], nlp=nlp)
+    assert list(nlp.get_pipe("two").tasks) == ["f"]
+    # Without the pipeline nobody can tell yet; a callback can.
+    nlp.get_pipe("two").add_task("d", ["x", "y"])
+    with pytest.raises(ClintlError, match=r"CL317.*task 'd'"):
+        make_grow_v1({})(nlp)
 
 
 def test_clashing_gold():
