@@ -479,6 +479,19 @@ class Errors(metaclass=ErrorsWithCodes):
         "gradient on its way to the token vectors: it has no attribute '{attribute}'. Set it to 0, "
         "or use an architecture of spacy_clintl."
     )
+    CL485 = (
+        "spacy_clintl.TuneHeads.v1 names the component '{name}', {what}. Mend "
+        "[initialize.after_init]."
+    )
+    CL486 = (
+        "spacy_clintl.TuneHeads.v1: the settings of '{place}' have '{setting}', but can have: "
+        "{known}. Mend [initialize.after_init.components.{place}]."
+    )
+    CL487 = (
+        "spacy_clintl.TuneHeads.v1 names the task '{task}' of '{name}', whose tasks are: {known}. "
+        "Mend [initialize.after_init.components.{name}]."
+    )
+    CL488 = "The setting '{setting}' of '{name}' is {value!r}, but must be true or false."
     CL490 = (
         "{label!r} cannot be added to '{name}' as a label: it must be text, and not an empty one."
     )

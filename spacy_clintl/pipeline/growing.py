@@ -24,7 +24,15 @@ from ..models.heads.linear import linear_head_v1
 from ..models.multitask_textcat import add_head, resize_head, sort_heads, start_head
 from .class_weights import find_class_weights
 from .score_weights import list_scores
-from .tasks import SEPARATOR, Task, check_labels, find_labels, gold_of, read_tasks
+from .tasks import (
+    SEPARATOR,
+    Task,
+    check_labels,
+    check_settings,
+    find_labels,
+    gold_of,
+    read_tasks,
+)
 from .warm_up import require_shares
 
 
@@ -206,6 +214,26 @@ class GrowingTasks(TrainablePipe):
         self.tasks[task.name] = task
         self.cfg["labels"].setdefault(task.name, [])
         self.cfg["added"][task.name] = dict(settings)
+
+    def retune(self, changes: Mapping[str, Mapping[str, Any]]) -> None:
+        """Change settings of tasks by which they learn. A `warm_up` begins anew.
+
+        changes (Mapping[str, Mapping[str, Any]]): From a task's name to its new settings, see
+            `tasks.Task`; what is not there stays.
+        RAISES (ClintlError): For an impossible value; nothing has changed then.
+        """
+        for task, values in changes.items():
+            changed = replace(self.tasks[task], **values)
+            check_settings(changed)
+            if changed.holds_back:
+                require_shares(self.model, "encoder_shares", self.name)
+        for task, values in changes.items():
+            for setting, value in values.items():
+                setattr(self.tasks[task], setting, value)
+            if "warm_up" in values:
+                self.cfg["warm_up"].pop(task, None)
+            if task in self.cfg["added"]:
+                self.cfg["added"][task].update(values)
 
     def take_in(self, examples: Sequence[Example]) -> None:
         """Give outputs to the labels that wait and for which a batch has gold.

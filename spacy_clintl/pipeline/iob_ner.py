@@ -5,7 +5,7 @@ Nothing here imports torch: spaCy imports every factory in every user's process.
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
@@ -174,19 +174,16 @@ class IobEntityRecognizer(TrainablePipe):
         prior_correction: float = 0.0,
         scorer: Callable | None = get_ner_prf,
     ):
-        for setting, value in (
-            ("loss_weight", loss_weight),
-            ("prior_correction", prior_correction),
-        ):
-            if not 0 <= value < math.inf:
-                raise ClintlError(Errors.CL339.format(setting=setting, name=name, value=value))
-        if not is_warm_up(warm_up):
-            raise ClintlError(Errors.CL483.format(name=name, value=warm_up))
-        if warm_up:
-            require_shares(model, "encoder_share", name)
         self.vocab = vocab
         self.model = model
         self.name = name
+        settings = {
+            "loss_weight": loss_weight,
+            "frozen": frozen,
+            "warm_up": warm_up,
+            "prior_correction": prior_correction,
+        }
+        self._check_settings(settings)
         self.loss_weight = loss_weight
         self.weighting = check_weighting(weighting, name, several=False)
         self.frozen = frozen
@@ -207,6 +204,37 @@ class IobEntityRecognizer(TrainablePipe):
             "warm_up": {},
         }
         self._unused_losses: list[float] = []  # those whose gradients no update has used yet
+
+    def _check_settings(self, settings: Mapping[str, Any]) -> None:
+        for setting, value in settings.items():
+            if setting == "frozen":
+                if not isinstance(value, bool):
+                    raise ClintlError(
+                        Errors.CL488.format(setting=setting, name=self.name, value=value)
+                    )
+            elif setting == "warm_up":
+                if not is_warm_up(value):
+                    raise ClintlError(Errors.CL483.format(name=self.name, value=value))
+                if value:
+                    require_shares(self.model, "encoder_share", self.name)
+            elif not isinstance(value, int | float) or not 0 <= value < math.inf:
+                raise ClintlError(Errors.CL339.format(setting=setting, name=self.name, value=value))
+
+    def retune(self, settings: Mapping[str, Any]) -> None:
+        """Change settings by which the tagger learns, or decodes. A `warm_up` begins anew.
+
+        settings (Mapping[str, Any]): Any of `frozen`, `loss_weight`, `warm_up` and
+            `prior_correction`; what is not there stays.
+        RAISES (ClintlError): For an impossible value, or a correction without the counts that
+            training with one makes; nothing has changed then.
+        """
+        self._check_settings(settings)
+        if settings.get("prior_correction") and not self.cfg["tokens"]:
+            raise ClintlError(Errors.CL349.format(name=self.name))
+        for setting, value in settings.items():
+            setattr(self, setting, value)
+        if "warm_up" in settings:
+            self.cfg["warm_up"] = {}
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -138,6 +138,17 @@ def _read_task(task: str, values: Mapping[str, Any]) -> Task:
                 Errors.CL302.format(task=task, setting=setting, known=", ".join(SETTINGS))
             )
     result = Task(task, **values)
+    check_settings(result)
+    return result
+
+
+def check_settings(result: Task) -> None:
+    """Check the settings of a task, and bring its class weights into one form.
+
+    result (Task): The task; pairs of class weights become a table.
+    RAISES (ClintlError): For an impossible value.
+    """
+    task = result.name
     if _is_pairs(result.class_weights):
         result.class_weights = dict(result.class_weights)
     elif isinstance(result.class_weights, Mapping):
@@ -169,7 +180,6 @@ def _read_task(task: str, values: Mapping[str, Any]) -> Task:
             )
     if is_for_exclusive(result.loss) and not result.exclusive:
         raise ClintlError(Errors.CL335.format(task=task))
-    return result
 
 
 def _is_key(name: str) -> bool:

@@ -8,9 +8,9 @@ from thinc.api import Adam
 
 from spacy_clintl.data.mixed_corpus import make_mixed_corpus_v1
 from spacy_clintl.errors import ClintlError
-from spacy_clintl.pipeline.grow import make_grow_v1
 from spacy_clintl.models.heads.linear import linear_head_v1
 from spacy_clintl.models.iob import MISSING, gold_tags
+from spacy_clintl.pipeline.grow import make_grow_v1
 
 CATS = [
     ("fever and cough", {"d/flu": 1.0, "d/mi": 0.0, "f/fever": 1.0}),
