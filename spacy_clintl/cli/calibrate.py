@@ -62,6 +62,9 @@ def calibrate_cli(
             rows.append((task, f"{found.documents:,}", f"{found.temperature:.3f}", *figures))
             for label, threshold in found.thresholds.items():
                 rows.append((f"  {label}", "", f">= {threshold:.3f}", "", "", "", ""))
+            for label, reason in found.not_found.items():
+                threshold = f">= {component.tasks[found.task].threshold:.3f}"
+                rows.append((f"  {label}: {reason}", "", threshold, "", "", "", ""))
     if not rows:
         raise ClintlError(Errors.CL531.format(path=dev))
     if unknown:

@@ -26,8 +26,10 @@ class Calibration:
     task (str): Its name.
     documents (int): How many were annotated for it.
     temperature (float): What its logits are divided by.
-    thresholds (dict[str, float]): By label, for scores at that temperature; labels for which none
-        could be found keep that of the settings. Empty where labels exclude each other.
+    thresholds (dict[str, float]): By label, for scores at that temperature. Empty where labels
+        exclude each other.
+    not_found (dict[str, str]): Labels for which no threshold could be found, and why. They go by
+        the threshold of the settings; one found earlier was for other scores and does not stay.
     macro_f (tuple[float, float]): Macro-F1 on these documents before and after.
     error (tuple[float, float]): Expected calibration error before and after, 0 to 1.
     """
@@ -38,6 +40,7 @@ class Calibration:
     thresholds: dict[str, float] = field(default_factory=dict)
     macro_f: tuple[float, float] = (0.0, 0.0)
     error: tuple[float, float] = (0.0, 0.0)
+    not_found: dict[str, str] = field(default_factory=dict)
 
 
 def find_calibration(
@@ -84,6 +87,7 @@ def _calibrate(
     temperature = round(fit_temperature(scores, gold, task.exclusive), DECIMALS)
     mended = at_temperature(scores, temperature, task.exclusive)
     thresholds: dict[str, float] = {}
+    not_found: dict[str, str] = {}
     if not task.exclusive:
         for column, label in enumerate(task.labels):
             known = ~np.isnan(gold[:, column])
@@ -91,6 +95,10 @@ def _calibrate(
             threshold = best_threshold(mended[known, column], truth, precision, recall)
             if threshold is not None:
                 thresholds[label] = round(threshold, DECIMALS)
+                continue
+            not_found[label] = _why_not(truth)
+            if label in task.thresholds:
+                not_found[label] += f", {task.thresholds[label]:.3f} is reset"
 
     def macro_f(scores: np.ndarray, thresholds: dict[str, float]) -> float:
         by_label = [thresholds.get(label, task.threshold) for label in task.labels]
@@ -107,4 +115,12 @@ def _calibrate(
             expected_calibration_error(scores, gold, task.exclusive) or 0.0,
             expected_calibration_error(mended, gold, task.exclusive) or 0.0,
         ),
+        not_found,
     )
+
+
+def _why_not(truth: np.ndarray) -> str:
+    """Say why a label gets no threshold, from the documents that are annotated for it."""
+    if not truth.any():
+        return "never holds" if len(truth) else "not annotated"
+    return "always holds" if truth.all() else "precision out of reach"

@@ -104,6 +104,29 @@ def test_a_wanted_precision_raises_thresholds(trained, tmp_path):
     assert any(p.get(label, 0.5) != f[label] for label in WORDS)
 
 
+def test_labels_without_a_threshold_are_told(trained, tmp_path):
+    out = tmp_path / "out"
+    code, output = clintl(trained / "pipeline", trained / "dev.spacy", "--output", out)
+    assert "out of reach" not in output
+    first = spacy.load(out).get_pipe("multitask_textcat").cfg["thresholds"]["many"]
+    nlp = spacy.blank("en")
+    with docbin_writer(tmp_path / "some.spacy") as add:
+        for doc in DocBin().from_disk(trained / "dev.spacy").get_docs(nlp.vocab):
+            # One label holds every other time for each text, one always, one never.
+            for x in (0.0, 1.0):
+                doc.cats = {"many/x": x, "many/y": 1.0, "many/z": 0.0}
+                add(doc)
+    code, output = clintl(out, tmp_path / "some.spacy", "--precision", "1")
+    assert code == 0, output
+    for label, reason in {
+        "x": "precision out of reach",
+        "y": "always holds",
+        "z": "never holds",
+    }.items():
+        assert f"{label}: {reason}, {first[label]:.3f} is reset >= 0.500" in output
+    assert not spacy.load(out).get_pipe("multitask_textcat").cfg["thresholds"]["many"]
+
+
 def test_a_task_without_gold_keeps_its_calibration(trained, tmp_path):
     for task in ("one", "many"):
         nlp = spacy.blank("en")
