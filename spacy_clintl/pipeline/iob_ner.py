@@ -31,7 +31,7 @@ from ..models.losses import softmax
 from ..models.weighting import Weighting
 from .growing import check_new_label
 from .prior_correction import count_tokens, tag_corrections
-from .score_weights import list_span_scores, name_all_scores
+from .score_weights import ENTITY_SCORES, list_span_scores, name_all_scores, which_given
 from .warm_up import count_updates, is_warm_up, require_shares, share_of
 from .weighting import check_weighting
 
@@ -204,6 +204,7 @@ class IobEntityRecognizer(TrainablePipe):
             "warm_up": {},
         }
         self._unused_losses: list[float] = []  # those whose gradients no update has used yet
+        self.given_scores: dict[str, bool] = {}  # which scores there were the last time
 
     def _check_settings(self, settings: Mapping[str, Any]) -> None:
         for setting, value in settings.items():
@@ -363,7 +364,12 @@ class IobEntityRecognizer(TrainablePipe):
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         """Score predictions: `ents_…`, or `spans_{key}_…` with `spans_key`."""
-        return {} if self.scorer is None else self.scorer(examples, **kwargs)
+        if self.scorer is None:
+            return {}
+        scores = self.scorer(examples, **kwargs)
+        kind = "ents" if self.spans_key is None else f"spans_{self.spans_key}"
+        self.given_scores = which_given([f"{kind}_{score}" for score in ENTITY_SCORES], scores)
+        return scores
 
     def update(
         self,

@@ -33,7 +33,14 @@ from ..models.weighting import Weighting
 from .calibration import Calibration, find_calibration
 from .class_weights import find_class_weights
 from .growing import GrowingTasks
-from .score_weights import MACRO_F, list_scores, name_all_scores, share_macro_f
+from .score_weights import (
+    MACRO_F,
+    TASK_SCORES,
+    list_scores,
+    name_all_scores,
+    share_macro_f,
+    which_given,
+)
 from .task_loss import task_loss
 from .tasks import SEPARATOR, Task, check_labels, find_labels, gold_of, read_tasks, set_cats
 from .warm_up import count_updates, is_seen, require_shares
@@ -152,6 +159,7 @@ class MultiTaskTextCategorizer(GrowingTasks):
         # Of each task with gradients that no update has used yet, the losses.
         self._unused_losses: dict[str, list[float]] = {}
         self._task_losses: dict[str, float] = {}  # those of the last batch
+        self.given_scores: dict[str, bool] = {}  # which scores there were the last time
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -450,9 +458,12 @@ class MultiTaskTextCategorizer(GrowingTasks):
             return {}
         tasks = {name: self.named(task) for name, task in self.tasks.items()}
         scores = self.scorer(examples, tasks=tasks, **kwargs)
+        own_macro_f = f"{self.name}_macro_f"
         if MACRO_F in scores:
             # Of several classifiers only the last one's score would be left.
-            scores[f"{self.name}_macro_f"] = scores[MACRO_F]
+            scores[own_macro_f] = scores[MACRO_F]
+        names = [f"cats_{task}_{score}" for task in tasks for score in TASK_SCORES]
+        self.given_scores = which_given([MACRO_F, own_macro_f, *names], scores)
         return scores
 
     def _require_labels(self) -> None:

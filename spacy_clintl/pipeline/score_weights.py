@@ -1,14 +1,15 @@
 """The weights of scores: which ones a pipeline's meta gets, and which ones choose its best model.
 
 `spacy train` stores the scores that stand in [training.score_weights], and no others, in the
-pipeline's meta. One that the development documents do not give is stored as 0.0. What stands there
-already is left as it is.
+pipeline's meta. One that the development documents do not give is stored as 0.0, which
+`spacy_clintl.DropUnscored.v1` takes out again. What stands there already is left as it is.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from spacy.language import Language
+from spacy.util import registry
 
 # Of a task; `cats_{task}_n` says on how many documents the others rest.
 TASK_SCORES = (
@@ -24,6 +25,7 @@ TASK_SCORES = (
 )
 ENTITY_SCORES = ("f", "p", "r", "per_type")
 MACRO_F = "multitask_macro_f"
+CALLBACK = "spacy_clintl.DropUnscored.v1"
 
 
 def name_all_scores(nlp: Language) -> None:
@@ -34,6 +36,43 @@ def name_all_scores(nlp: Language) -> None:
     for _, component in nlp.components:
         if hasattr(component, "name_scores"):
             component.name_scores(nlp)
+    training = nlp.config["training"]
+    # A clone that was updated and not installed again does not know its new functions.
+    if training.get("before_to_disk") is None and registry.has("callbacks", CALLBACK):
+        training["before_to_disk"] = {"@callbacks": CALLBACK}
+
+
+def make_drop_unscored_v1() -> Callable[[Language], Language]:
+    """Create a callback for [training.before_to_disk]: scores of tasks for which no development
+    document has gold are not in the meta's `performance`.
+
+    It is put there unless another callback is. Where there is one, `spacy_clintl.InTurn.v1` takes
+    both.
+    """
+    return drop_unscored
+
+
+def drop_unscored(nlp: Language) -> Language:
+    """Take out of a pipeline's `performance` what its components did not score the last time."""
+    given: dict[str, bool] = {}
+    for _, component in nlp.pipeline:
+        for score, was_given in getattr(component, "given_scores", {}).items():
+            given[score] = given.get(score, False) or was_given
+    performance = nlp.meta.get("performance", {})
+    for score, was_given in given.items():
+        # Other components may give a score of the same name.
+        if not was_given and not performance.get(score):
+            performance.pop(score, None)
+    return nlp
+
+
+def which_given(names: Iterable[str], scores: dict[str, Any]) -> dict[str, bool]:
+    """Say which scores were given, for `drop_unscored`.
+
+    names (Iterable[str]): The scores that a component can give.
+    scores (dict[str, Any]): Those that it gave; what is None was not.
+    """
+    return {name: scores.get(name) is not None for name in names}
 
 
 def list_scores(nlp: Language, tasks: Iterable[str]) -> None:

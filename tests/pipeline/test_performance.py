@@ -9,6 +9,12 @@ from spacy.cli.train import train as spacy_train
 from spacy.tokens import DocBin
 from spacy.training import Example
 
+from spacy_clintl.pipeline.score_weights import (
+    CALLBACK,
+    drop_unscored,
+    make_drop_unscored_v1,
+    name_all_scores,
+)
 from tests.pipeline.growth import (
     DOSES,
     NOTES,
@@ -19,6 +25,8 @@ from tests.pipeline.growth import (
     ent_examples,
     textcat,
 )
+
+spacy.registry.callbacks.register(CALLBACK, func=make_drop_unscored_v1)
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +65,42 @@ def test_meta_of_what_was_trained(trained):
     assert set(found["ents_per_type"]) >= {"DRUG", "DOSE"}
     assert found["cats_d_n"] == 2
     # No development document is annotated for it.
-    assert found["cats_rare_n"] == found["cats_rare_macro_f"] == 0
+    assert not [key for key in found if key.startswith("cats_rare_")]
+    assert set(found) >= {"multitask_textcat_loss", "iob_ner_loss"}
     weights = nlp.config["training"]["score_weights"]
     assert weights["cats_d_macro_f"] is None
     assert weights["multitask_macro_f"] == weights["ents_f"] == 0.5
+
+
+def test_what_no_component_scored_is_left_out():
+    nlp = textcat()
+    nlp.add_pipe("iob_ner")
+    nlp.add_pipe("iob_ner", name="drugs", config={"spans_key": "drugs"})
+    examples = cat_examples(nlp, OLD)
+    nlp.get_pipe("multitask_textcat").initialize(lambda: examples, nlp=nlp)
+    assert nlp.config["training"]["before_to_disk"] == {"@callbacks": CALLBACK}
+    with nlp.select_pipes(enable="multitask_textcat"):
+        examples[0].predicted.cats = examples[1].predicted.cats = nlp("fever").cats
+    for _, pipe in nlp.pipeline:
+        pipe.score(examples)
+    keys = [
+        "ents_f",
+        "ents_per_type",
+        "spans_drugs_f",
+        "cats_d_acc",
+        "multitask_macro_f",
+        "tag_acc",
+    ]
+    nlp.meta["performance"] = dict.fromkeys(keys, 0.0)
+    assert drop_unscored(nlp) is nlp
+    assert set(nlp.meta["performance"]) == {"cats_d_acc", "multitask_macro_f", "tag_acc"}
+    # Another component has scored what ours did not.
+    nlp.meta["performance"] = {"ents_f": 0.5}
+    assert drop_unscored(nlp).meta["performance"] == {"ents_f": 0.5}
+    # A callback of one's own stays.
+    nlp.config["training"]["before_to_disk"] = {"@callbacks": "mine"}
+    name_all_scores(nlp)
+    assert nlp.config["training"]["before_to_disk"] == {"@callbacks": "mine"}
 
 
 def test_package_carries_it(trained):
