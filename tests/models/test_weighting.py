@@ -111,7 +111,19 @@ def test_dynamic_average_of_partly_labelled_documents():
     assert later["b"] == pytest.approx(2 / (1 + math.exp((1 - 0.25) / 2)))
     # Losses of 0, then of more.
     odd = run(weighting, [{"a": 0.0, "b": 1e-9}] * 2 + [{"a": 1.0, "b": 1e9}] * 2)
-    assert weighting.factors(TASKS, odd) == pytest.approx({"a": 0.0, "b": 2.0})
+    assert weighting.factors(TASKS, odd) == pytest.approx({"a": 2 / 11, "b": 20 / 11})
+
+
+def test_dynamic_average_switches_no_task_off():
+    weighting = make_dynamic_weight_average_v1(window=1)
+    # A task learned by heart whose loss rises a little.
+    state = run(weighting, [{"a": 1e-4, "b": 1.0}, {"a": 5e-3, "b": 0.9}])
+    assert weighting.factors(TASKS, state) == pytest.approx({"a": 20 / 11, "b": 2 / 11})
+    for n in (3, 50):
+        tasks = ["a", "b", *map(str, range(n - 2))]
+        factors = weighting.factors(tasks, state)
+        assert sum(factors.values()) == pytest.approx(n)
+        assert min(factors.values()) >= 0.1
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,9 @@ from thinc.api import Optimizer
 from ...errors import ClintlError, Errors
 from .base import State, Weighting, check_number
 
+# The least that a task counts, beside the one that counts most.
+LEAST = 0.1
+
 
 class DynamicWeightAverage(Weighting):
     """Weighs tasks by how their losses fell, see `make_dynamic_weight_average_v1`."""
@@ -35,7 +38,7 @@ class DynamicWeightAverage(Weighting):
         logits = {task: _ratio(task, state) / self.temperature for task in tasks}
         # Less the largest, so that nothing overflows.
         largest = max(logits.values(), default=0.0)
-        powers = {task: math.exp(logit - largest) for task, logit in logits.items()}
+        powers = {task: max(math.exp(logit - largest), LEAST) for task, logit in logits.items()}
         total = sum(powers.values())
         return {task: len(tasks) * power / total for task, power in powers.items()}
 
@@ -68,7 +71,9 @@ def make_dynamic_weight_average_v1(
 
     A task's factor is K * exp(r / temperature) / sum of exp(r / temperature) over the K tasks that
     learn (equation 7), with r its mean loss in the last window over that in the window before, so
-    that a task whose loss falls more slowly gets more. r is 1 until there are two windows.
+    that a task whose loss falls more slowly gets more. r is 1 until there are two windows. A task
+    counts at least a tenth of what the one with the greatest r does, so that no factor is below
+    0.1: a loss of nearly 0 that rises a little would else switch the others off for a window.
 
     A window takes the place of the paper's epoch, which components do not see: it is a number of
     the component's updates that had gold for any of its tasks. A task's mean is that of the batches
