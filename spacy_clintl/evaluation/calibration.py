@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from numpy import ndarray
 
 BINS = 15
-# Scores are float32: closer to 0 or 1 they say nothing about the logit.
-EPSILON = 1e-7
+# Scores are float32: the least above 0, and the greatest below 1. Beyond, nothing is known.
+LEAST, GREATEST = 1e-38, 1 - 6e-8
 TEMPERATURES = (0.05, 20.0)
 # How far the logarithm of a temperature is expected from 0. A handful of documents that are all
 # right would else make every score extreme; hundreds outweigh it.
@@ -20,36 +20,41 @@ PRIOR_DEVIATION = 1.0
 def to_logits(scores: "ndarray", exclusive: bool) -> "ndarray":
     """Turn probabilities back into logits, up to a constant a document where labels exclude.
 
+    Where labels do not exclude each other, logits above 16 are lost: take the model's own.
+
     scores (ndarray): Probabilities, shape (documents, labels).
     exclusive (bool): Whether the scores of a document sum to 1.
     RETURNS (ndarray): Logits of the same shape.
     """
     import numpy
 
-    scores = numpy.clip(numpy.asarray(scores, dtype="float64"), EPSILON, 1 - EPSILON)
-    return numpy.log(scores) if exclusive else numpy.log(scores) - numpy.log1p(-scores)
+    scores = numpy.maximum(numpy.asarray(scores, dtype="float64"), LEAST)
+    if exclusive:
+        return numpy.log(scores)
+    scores = numpy.minimum(scores, GREATEST)
+    return numpy.log(scores) - numpy.log1p(-scores)
 
 
-def at_temperature(scores: "ndarray", temperature: float, exclusive: bool) -> "ndarray":
+def at_temperature(logits: "ndarray", temperature: float, exclusive: bool) -> "ndarray":
     """Return the probabilities that logits give which are divided by a temperature.
 
-    scores (ndarray): Probabilities at temperature 1, shape (documents, labels).
+    logits (ndarray): Logits, shape (documents, labels).
     temperature (float): Above 1 makes scores less extreme, below 1 more so.
     exclusive (bool): Whether the scores of a document sum to 1.
     RETURNS (ndarray): Probabilities of the same shape.
     """
     from scipy.special import expit, softmax
 
-    logits = to_logits(scores, exclusive) / temperature
-    return softmax(logits, axis=1) if exclusive else expit(logits)
+    scaled = logits / temperature
+    return softmax(scaled, axis=1) if exclusive else expit(scaled)
 
 
-def fit_temperature(scores: "ndarray", gold: "ndarray", exclusive: bool) -> float:
+def fit_temperature(logits: "ndarray", gold: "ndarray", exclusive: bool) -> float:
     """Find the temperature of the least negative log-likelihood (Guo et al. 2017, section 4.2).
 
     Its logarithm has a normal prior (`PRIOR_DEVIATION`), which matters where documents are few.
 
-    scores (ndarray): Probabilities at temperature 1, shape (documents, labels).
+    logits (ndarray): Logits, shape (documents, labels).
     gold (ndarray): 1, 0, or NaN where not annotated; of the same shape.
     exclusive (bool): Whether exactly one label of a document is true.
     RETURNS (float): Between 0.05 and 20; 1 without an annotated document.
@@ -58,10 +63,9 @@ def fit_temperature(scores: "ndarray", gold: "ndarray", exclusive: bool) -> floa
     from scipy.optimize import minimize_scalar
     from scipy.special import log_expit, log_softmax
 
-    gold, scores = _annotated(gold, scores, exclusive)
+    gold, logits = _annotated(gold, logits, exclusive)
     if not len(gold):
         return 1.0
-    logits = to_logits(scores, exclusive)
     known = ~numpy.isnan(gold)
     truth = numpy.nan_to_num(gold)
 

@@ -1,9 +1,10 @@
 """Calibrating the tasks of a classifier on development documents."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..evaluation.calibration import (
@@ -11,12 +12,15 @@ from ..evaluation.calibration import (
     best_threshold,
     expected_calibration_error,
     fit_temperature,
+    to_logits,
 )
 from ..evaluation.classification import classification_scores
 from .tasks import Task, gold_of
 
 # What the JSON of a saved component keeps.
 DECIMALS = 9
+# Where `doc.user_data` has them, with the name of the component.
+LOGITS = "clintl_logits"
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,27 @@ class Calibration:
     not_found: dict[str, str] = field(default_factory=dict)
 
 
+def keep_logits(docs: Sequence[Doc], logits: Mapping[str, np.ndarray], name: str) -> None:
+    """Keep what a component's model says beside its scores, which cannot tell a logit of 20 from
+    one of 40.
+
+    docs (Sequence[Doc]): The documents.
+    logits (Mapping[str, ndarray]): Of each task, shape (documents, labels).
+    name (str): The component's name.
+    """
+    for row, doc in enumerate(docs):
+        doc.user_data[LOGITS, name] = {task: values[row] for task, values in logits.items()}
+
+
+def _logits_of(
+    task: Task, examples: Sequence[Example], scores: np.ndarray, name: str
+) -> np.ndarray:
+    kept = [eg.predicted.user_data.get((LOGITS, name), {}).get(task.name) for eg in examples]
+    if all(row is not None and len(row) == len(task.labels) for row in kept):
+        return np.array(kept, dtype="float64")
+    return to_logits(scores, task.exclusive)
+
+
 def find_calibration(
     tasks: Sequence[Task],
     examples: Sequence[Example],
@@ -54,7 +79,8 @@ def find_calibration(
     """Find temperatures and thresholds.
 
     tasks (Sequence[Task]): The tasks, with their labels.
-    examples (Sequence[Example]): References with gold, predictions with scores at temperature 1.
+    examples (Sequence[Example]): References with gold, predictions with scores at temperature 1
+        and, if `keep_logits` had them, logits.
     name (str): The component's name, for messages.
     precision (Optional[float]): A number sets thresholds for the highest recall at this precision
         or above.
@@ -73,7 +99,8 @@ def find_calibration(
         if np.isnan(gold).all():
             continue
         scores = np.array([[eg.predicted.cats[key] for key in task.keys] for eg in examples])
-        found.append(_calibrate(task, gold, scores, precision, recall))
+        logits = _logits_of(task, examples, scores, name)
+        found.append(_calibrate(task, gold, scores, logits, precision, recall))
     return found
 
 
@@ -81,11 +108,12 @@ def _calibrate(
     task: Task,
     gold: np.ndarray,
     scores: np.ndarray,
+    logits: np.ndarray,
     precision: float | None,
     recall: float | None,
 ) -> Calibration:
-    temperature = round(fit_temperature(scores, gold, task.exclusive), DECIMALS)
-    mended = at_temperature(scores, temperature, task.exclusive)
+    temperature = round(fit_temperature(logits, gold, task.exclusive), DECIMALS)
+    mended = at_temperature(logits, temperature, task.exclusive)
     thresholds: dict[str, float] = {}
     not_found: dict[str, str] = {}
     if not task.exclusive:

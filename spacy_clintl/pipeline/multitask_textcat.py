@@ -30,7 +30,7 @@ from ..models.multitask_textcat import (
     resize_head,
 )
 from ..models.weighting import Weighting
-from .calibration import Calibration, find_calibration
+from .calibration import Calibration, find_calibration, keep_logits
 from .class_weights import find_class_weights
 from .growing import GrowingTasks
 from .score_weights import (
@@ -159,6 +159,7 @@ class MultiTaskTextCategorizer(GrowingTasks):
         # Of each task with gradients that no update has used yet, the losses.
         self._unused_losses: dict[str, list[float]] = {}
         self._task_losses: dict[str, float] = {}  # those of the last batch
+        self._keeps_logits = False
         self.given_scores: dict[str, bool] = {}  # which scores there were the last time
 
     @property
@@ -195,6 +196,9 @@ class MultiTaskTextCategorizer(GrowingTasks):
         docs = list(docs)
         self._require_labels()
         logits = self.model.predict(docs)
+        if self._keeps_logits:
+            to_numpy = self.model.ops.to_numpy
+            keep_logits(docs, {task: to_numpy(rows) for task, rows in logits.items()}, self.name)
         temperatures = self.cfg.get("temperatures", {})
         scores = {}
         for name, task in self.tasks.items():
@@ -260,12 +264,15 @@ class MultiTaskTextCategorizer(GrowingTasks):
 
     @contextmanager
     def uncalibrated(self) -> Iterator[None]:
-        """Give scores at temperature 1 within a `with`; what was found before is kept."""
+        """Give scores at temperature 1 within a `with`, and keep logits in `doc.user_data` for
+        `calibrate`; what was found before is kept."""
         kept = {key: self.cfg.get(key, {}) for key in ("temperatures", "thresholds")}
         self.forget_calibration()
+        self._keeps_logits = True
         try:
             yield
         finally:
+            self._keeps_logits = False
             self.cfg.update(kept)
 
     def scoring_of(self, task: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from spacy_clintl.cli import app
 from spacy_clintl.data.docbin import docbin_writer
+from spacy_clintl.models.multitask_textcat import heads_of
 
 WORDS = {"x": "fever", "y": "cough", "z": "rash"}
 
@@ -172,6 +173,27 @@ def test_tasks_of_the_same_name_are_not_calibrated(trained, tmp_path):
     code, output = clintl(tmp_path / "both", trained / "dev.spacy")
     assert code == 1
     assert "'more' and 'multitask_textcat' both have a task 'one'" in output
+
+
+def test_temperatures_are_those_of_the_logits(trained):
+    """Of a model so sure of itself that all its scores are 0 or 1."""
+    nlp = spacy.load(trained / "pipeline")
+    pipe = nlp.get_pipe("multitask_textcat")
+    pipe.cfg["temperatures"] = {}
+    docs = list(DocBin().from_disk(trained / "dev.spacy").get_docs(nlp.vocab))
+    temperatures = []
+    for factor in (1, 10):
+        for head in heads_of(pipe.model).values():
+            output = head.get_ref("output_layer")
+            for param in ("W", "b"):
+                output.set_param(param, output.get_param(param) * factor)
+        with pipe.uncalibrated():
+            examples = [Example(nlp(doc.text), doc) for doc in docs]
+        temperatures.append([found.temperature for found in pipe.calibrate(examples)])
+    assert not any("logits" in str(key) for key in nlp("fever").user_data)
+    assert min(temperatures[1]) > 15
+    for plain, sure in zip(*temperatures):
+        assert sure == pytest.approx(min(10 * plain, 20), rel=0.1)
 
 
 def test_the_folder_one_stands_in(trained, tmp_path, monkeypatch):

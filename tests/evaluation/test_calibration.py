@@ -7,6 +7,7 @@ from spacy_clintl.evaluation.calibration import (
     best_threshold,
     expected_calibration_error,
     fit_temperature,
+    to_logits,
 )
 
 
@@ -32,9 +33,12 @@ def test_the_temperature_undoes_over_and_underconfidence(rng, exclusive, factor)
     logits, gold = drawn(rng, exclusive)
     squash = (lambda x: softmax(x, axis=1)) if exclusive else expit
     scores = squash(logits * factor)
-    temperature = fit_temperature(scores, gold, exclusive)
+    temperature = fit_temperature(logits * factor, gold, exclusive)
     assert temperature == pytest.approx(factor, rel=0.1)
-    mended = at_temperature(scores, temperature, exclusive)
+    mended = at_temperature(logits * factor, temperature, exclusive)
+    # From scores in single precision it is the same, as long as no logit is too great.
+    guessed = fit_temperature(to_logits(scores.astype("float32"), exclusive), gold, exclusive)
+    assert guessed == pytest.approx(temperature, rel=0.01)
     if exclusive:
         assert (mended.argmax(axis=1) == scores.argmax(axis=1)).all()
     before = expected_calibration_error(scores, gold, exclusive)
@@ -70,18 +74,33 @@ def test_calibration_error_is_that_of_the_definition():
 
 def test_a_handful_of_documents_does_not_make_scores_extreme():
     # All right, and all but undecided: the likeliest temperature would be the lowest there is.
-    scores = numpy.array([[0.6, 0.4]] * 5)
+    logits = to_logits(numpy.array([[0.6, 0.4]] * 5), True)
     gold = numpy.array([[1.0, 0.0]] * 5)
-    temperature = fit_temperature(scores, gold, True)
-    assert 0.7 < at_temperature(scores, temperature, True)[0, 0] < 0.95
+    temperature = fit_temperature(logits, gold, True)
+    assert 0.7 < at_temperature(logits, temperature, True)[0, 0] < 0.95
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+@pytest.mark.parametrize("factor", [8.0, 19.0])
+def test_great_logits_are_not_cut(rng, exclusive, factor):
+    logits, gold = drawn(rng, exclusive)
+    logits = (logits / 2 * factor).astype("float32")
+    gold_of_halved = fit_temperature(logits / factor, gold, exclusive)
+    temperature = fit_temperature(logits, gold, exclusive)
+    assert temperature == pytest.approx(factor * gold_of_halved, rel=0.05)
+    if exclusive:
+        # Scores have it all, but for a constant.
+        guessed = fit_temperature(to_logits(softmax(logits, axis=1), exclusive), gold, exclusive)
+        assert guessed == pytest.approx(temperature, rel=0.05)
 
 
 def test_scores_of_0_and_1_stay_finite():
     scores = numpy.array([[1.0, 0.0], [0.0, 1.0]])
     gold = numpy.array([[0.0, 1.0], [0.0, 1.0]])
     for exclusive in (True, False):
-        temperature = fit_temperature(scores, gold, exclusive)
-        assert numpy.isfinite(at_temperature(scores, temperature, exclusive)).all()
+        logits = to_logits(scores, exclusive)
+        temperature = fit_temperature(logits, gold, exclusive)
+        assert numpy.isfinite(at_temperature(logits, temperature, exclusive)).all()
 
 
 def test_the_best_threshold_for_f1_and_for_a_wanted_precision_or_recall():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import expit
 
 import spacy_clintl
 from spacy_clintl.errors import ClintlError
@@ -294,3 +295,11 @@ def test_registered_names_lead_to_losses():
         f"spacy_clintl.{name}Loss.v1"
         for name in ("CrossEntropy", "BinaryCrossEntropy", "Focal", "Asymmetric")
     }
+
+
+def test_probabilities_close_to_0_are_exact():
+    logits = np.array([-100.0, -80.0, -20.0, -17.0, -1.0, 0.0, 1.0, 20.0, 1e4, -1e4])
+    for dtype, tolerance in (("float32", 1e-6), ("float64", 1e-14)):
+        found = sigmoid(logits.astype(dtype))
+        assert found.dtype == dtype
+        assert found == pytest.approx(expit(logits), rel=tolerance, abs=1e-37)

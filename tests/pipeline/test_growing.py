@@ -119,7 +119,9 @@ def test_calibration_survives():
     nlp = trained_textcat()
     pipe = nlp.get_pipe("multitask_textcat")
     examples = cat_examples(nlp, OLD)
-    pipe.calibrate([Example(nlp(eg.text), eg.reference) for eg in examples])
+    with pipe.uncalibrated():
+        predicted = [Example(nlp(eg.text), eg.reference) for eg in examples]
+    pipe.calibrate(predicted)
     found = copy.deepcopy((pipe.cfg["temperatures"], pipe.cfg["thresholds"]))
     assert found[1]["f"]
     expected = cats_of(nlp)

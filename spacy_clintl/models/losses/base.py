@@ -82,9 +82,10 @@ def divide(dividend: Floats2d, divisor: Floats2d, limit: float) -> Floats2d:
 
 
 def sigmoid(logits: Floats2d) -> Floats2d:
-    """Squash logits to probabilities without overflow."""
+    """Squash logits to probabilities without overflow, exact where they are close to 0."""
     xp = get_array_module(logits)
-    return 0.5 * (xp.tanh(0.5 * logits) + 1.0)
+    small = xp.exp(-xp.abs(logits))
+    return xp.where(logits >= 0, xp.ones_like(small), small) / (1.0 + small)
 
 
 def softmax(logits: Floats2d) -> Floats2d:
