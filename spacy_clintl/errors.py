@@ -269,9 +269,9 @@ class Errors(metaclass=ErrorsWithCodes):
         "head cannot learn. Task names among the categories of the documents: {found}."
     )
     CL309 = (
-        "A training document has the category '{task}/{label}', but task '{task}' knows only: "
-        "{known}. Add the label to [initialize.components.{name}.labels] or, if the component was "
-        "trained before, by 'add_label' or spacy_clintl.Grow.v1; or mend the corpus."
+        "A training document ({where}) has the category '{task}/{label}', but task '{task}' knows "
+        "only: {known}. Add the label to [initialize.components.{name}.labels] or, if the "
+        "component was trained before, by 'add_label' or spacy_clintl.Grow.v1; or mend the corpus."
     )
     CL310 = (
         "The labels given for {what} differ from those it was trained with. Given: {given}. "
@@ -280,8 +280,8 @@ class Errors(metaclass=ErrorsWithCodes):
     )
     CL311 = "Unknown pooling '{pooling}'. Choose one of: {known}."
     CL312 = (
-        "Task '{task}' excludes labels from each other, but a training document has {n} of them "
-        "at once ({labels}). Set 'exclusive = false', or mend the corpus."
+        "Task '{task}' excludes labels from each other, but a training document ({where}) has {n} "
+        "of them at once ({labels}). Set 'exclusive = false', or mend the corpus."
     )
     CL313 = (
         "Task '{task}': the label '{label}' of 'class_weights' holds what the config of a saved "
@@ -300,15 +300,20 @@ class Errors(metaclass=ErrorsWithCodes):
         "The components '{one}' and '{two}' both have a task '{task}', whose categories '{task}/…' "
         "they would overwrite each other. Rename the task in one of them, and in its documents."
     )
+    CL318 = (
+        "Task '{task}' excludes labels from each other, but the values of its categories in a "
+        "document ({where}) sum to {total}. Probabilities of its labels must sum to 1; a label "
+        "that is true has 1, and the others 0."
+    )
     CL320 = (
         "No training document has entities, so '{name}' cannot learn. Entities come from {place}; "
         "a document without entity annotation does not count."
     )
     CL321 = "The labels of '{name}' must be a list of different texts without repeats: {labels}."
     CL322 = (
-        "A training document has an entity with the label '{label}', but the tagger knows only: "
-        "{known}. Add it to the labels in [initialize.components] or, if the tagger was trained "
-        "before, by 'add_label' or spacy_clintl.Grow.v1; or mend the corpus."
+        "A training document ({where}) has an entity with the label '{label}', but the tagger "
+        "knows only: {known}. Add it to the labels in [initialize.components] or, if the tagger "
+        "was trained before, by 'add_label' or spacy_clintl.Grow.v1; or mend the corpus."
     )
     CL323 = "'{name}' has no labels yet. Run 'nlp.initialize()' or load a trained pipeline."
     CL337 = (

@@ -1,4 +1,5 @@
-"""Small helpers without a better room: files that appear whole or not at all, and checksums."""
+"""Small helpers without a better room: files that appear whole or not at all, checksums, names
+of documents."""
 
 import hashlib
 import os
@@ -7,9 +8,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import srsly
+
+if TYPE_CHECKING:
+    from spacy.training import Example
 
 
 @contextmanager
@@ -108,3 +112,15 @@ def quiet_transformers() -> Iterator[None]:
         yield
     finally:
         logging.set_verbosity(level)
+
+
+def place_of(example: "Example", number: int | None = None) -> str:
+    """Name a document for a message: by its id or, if it has none, by its place.
+
+    example (Example): The reference carries the id.
+    number (Optional[int]): Its place among others, from 1.
+    RETURNS (str): The name.
+    """
+    if (own := example.reference.user_data.get("id")) is not None:
+        return str(own)
+    return "without an id" if number is None else f"number {number}"

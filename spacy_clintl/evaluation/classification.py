@@ -26,10 +26,11 @@ def classification_scores(
     """Score one task.
 
     Exclusive: the gold label is the one with the highest value, the prediction the one with the
-    highest score; documents without a positive gold label are left out, and averages are over the
-    labels that occur in gold or predictions. Multi-label: a gold value of NaN says 'not annotated
-    for this label', and each label is scored over its annotated documents only; micro averages
-    pool all annotated pairs of document and label, the accuracy is that of whole label sets.
+    highest score; documents without a positive gold label, or with several alike, are left out, and
+    averages are over the labels that occur in gold or predictions. Multi-label: a gold value of NaN
+    says 'not annotated for this label', and each label is scored over its annotated documents only;
+    micro averages pool all annotated pairs of document and label, the accuracy is that of whole
+    label sets.
 
     gold (numpy.ndarray): Gold values, shape (n documents, k labels), 1, 0 or NaN.
     scores (numpy.ndarray): Predicted scores, same shape. NaN stands for no prediction.
@@ -52,7 +53,9 @@ def classification_scores(
     if gold.shape != scores.shape or gold.ndim != 2 or gold.shape[1] != k:
         raise ClintlError(Errors.CL521.format(gold=gold.shape, scores=scores.shape, n=k))
     if exclusive:
-        known = (numpy.nan_to_num(gold) >= POSITIVE).any(axis=1)
+        values = numpy.nan_to_num(gold)
+        highest = values.max(axis=1, keepdims=True)
+        known = (highest[:, 0] >= POSITIVE) & ((values == highest).sum(axis=1) == 1)
         if not known.any():
             return {}
         return _exclusive(gold[known], scores[known], labels)

@@ -10,6 +10,7 @@ from spacy.training import Example
 from spacy.util import filter_spans
 
 from ..errors import ClintlError, Errors
+from ..util import place_of
 
 MISSING = -1
 OUTSIDE = 0
@@ -22,7 +23,12 @@ def n_tags(n_labels: int) -> int:
     return 1 + 2 * n_labels
 
 
-def gold_tags(example: Example, labels: Sequence[str], spans_key: str | None = None) -> np.ndarray:
+def gold_tags(
+    example: Example,
+    labels: Sequence[str],
+    spans_key: str | None = None,
+    number: int | None = None,
+) -> np.ndarray:
     """Read the gold tags for the tokens of the predicted document.
 
     Known tags are valid IOB2: an I that follows neither B nor I of its label, nor a token that is
@@ -33,9 +39,11 @@ def gold_tags(example: Example, labels: Sequence[str], spans_key: str | None = N
     spans_key (Optional[str]): The group of `doc.spans` that holds the entities; of those that
         overlap, the longest counts. A document without the group is not annotated. None is
         `doc.ents`.
+    number (Optional[int]): The example's place among others, for messages.
     RETURNS (ndarray): Tag numbers, MISSING where not annotated or not alignable; int64, (tokens,).
     RAISES (ClintlError): For a gold label that is not among `labels`.
     """
+    where = place_of(example, number)
     if spans_key is not None:
         if spans_key not in example.reference.spans:
             return np.full(len(example.predicted), MISSING, dtype="int64")
@@ -48,7 +56,7 @@ def gold_tags(example: Example, labels: Sequence[str], spans_key: str | None = N
         and (reference.to_array(ORTH) == predicted.to_array(ORTH)).all()
     ):
         # The tokens are the same: no need for the costly alignment.
-        return _valid(_tags_of(reference, labels))
+        return _valid(_tags_of(reference, labels, where))
     tags = []
     for tag in example.get_aligned_ner():
         if tag is None or tag == "-":
@@ -57,7 +65,7 @@ def gold_tags(example: Example, labels: Sequence[str], spans_key: str | None = N
             tags.append(OUTSIDE)
         else:
             kind, label = tag.split("-", 1)
-            tags.append(_first_tag(label, labels) + (kind not in ("B", "U")))
+            tags.append(_first_tag(label, labels, where) + (kind not in ("B", "U")))
     return _valid(np.asarray(tags, dtype="int64"))
 
 
@@ -75,7 +83,7 @@ def _with_entities_of(doc: Doc, spans_key: str) -> Doc:
     return tokens
 
 
-def _tags_of(doc: Doc, labels: Sequence[str]) -> np.ndarray:
+def _tags_of(doc: Doc, labels: Sequence[str], where: str) -> np.ndarray:
     annotation = doc.to_array([ENT_IOB, ENT_TYPE])
     iob, types = annotation[:, 0], annotation[:, 1]
     tags = np.where(iob == 0, MISSING, OUTSIDE)
@@ -83,16 +91,17 @@ def _tags_of(doc: Doc, labels: Sequence[str]) -> np.ndarray:
         if key:
             # ENT_IOB is 3 at the beginning of an entity and 1 inside it.
             of_type = (types == key) & (iob != 2) & (iob != 0)
-            first = _first_tag(doc.vocab.strings[int(key)], labels)
+            first = _first_tag(doc.vocab.strings[int(key)], labels, where)
             tags[of_type] = first + (iob[of_type] == 1)
     return tags.astype("int64")
 
 
-def _first_tag(label: str, labels: Sequence[str]) -> int:
+def _first_tag(label: str, labels: Sequence[str], where: str) -> int:
     try:
         return 1 + 2 * labels.index(label)
     except ValueError:
-        raise ClintlError(Errors.CL322.format(label=label, known=", ".join(labels))) from None
+        known = ", ".join(labels)
+        raise ClintlError(Errors.CL322.format(label=label, known=known, where=where)) from None
 
 
 def _valid(tags: np.ndarray) -> np.ndarray:

@@ -94,8 +94,8 @@ def find_calibration(
         truths, mask = gold_of(task, examples, name, strict=False)
         gold = np.where(mask > 0, truths >= 0.5, np.nan)
         if task.exclusive:
-            # What is soft, and no label likelier than not, tells no right label.
-            gold[~(truths >= 0.5).any(axis=1)] = np.nan
+            # What is soft, and no one label likelier than not, tells no right label.
+            gold[(truths >= 0.5).sum(axis=1) != 1] = np.nan
         if np.isnan(gold).all():
             continue
         scores = np.array([[eg.predicted.cats[key] for key in task.keys] for eg in examples])

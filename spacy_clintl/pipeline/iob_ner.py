@@ -406,7 +406,10 @@ class IobEntityRecognizer(TrainablePipe):
         if not weight:
             return 0.0, None
         examples = list(examples)
-        gold = [gold_tags(example, self.cfg["labels"], self.spans_key) for example in examples]
+        gold = [
+            gold_tags(example, self.cfg["labels"], self.spans_key, number)
+            for number, example in enumerate(examples, start=1)
+        ]
         n_annotated = sum(int((tags != MISSING).sum()) for tags in gold)
         if not n_annotated:
             return 0.0, None
@@ -523,8 +526,8 @@ class IobEntityRecognizer(TrainablePipe):
         self.cfg["labels"], self.cfg["waiting"] = given, []
         self.cfg["weighting"], self.cfg["warm_up"] = {}, {}
         sample = list(islice(get_examples(), 10))
-        for example in sample:
-            gold_tags(example, given, self.spans_key)  # complains about unknown labels
+        for number, example in enumerate(sample, start=1):
+            gold_tags(example, given, self.spans_key, number)  # complains about unknown labels
         # Not otherwise: it is one more pass over what may be a large corpus.
         if self.prior_correction:
             gold = partial(gold_tags, spans_key=self.spans_key)

@@ -2,6 +2,7 @@
 
 import configparser
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -16,11 +17,14 @@ from thinc.api import Config
 
 from ..errors import ClintlError, Errors
 from ..models.losses import is_for_exclusive
+from ..util import place_of
 from .warm_up import is_warm_up, share_of
 
 SEPARATOR = "/"
 BALANCED = "balanced"
 EFFECTIVE_NUMBER = "effective_number"
+# How far probabilities may be from summing to 1.
+TOLERANCE = 1e-3
 _CLASS_WEIGHTS = (
     f'a table from labels to numbers of 0 or more, "{BALANCED}", "{EFFECTIVE_NUMBER}", or null; '
     "where a label holds what no key of a config can, such as ':' or '=', a list of pairs: "
@@ -258,8 +262,8 @@ def check_labels(task: Task, labels: Sequence[str], name: str) -> list[str]:
     RAISES (ClintlError): When they are too few, repeated, or not those the task has already.
     """
     labels = [str(label) for label in labels]
-    for label in labels:
-        if labels.count(label) > 1:
+    for label, n in Counter(labels).items():
+        if n > 1:
             raise ClintlError(Errors.CL306.format(task=task.name, label=label))
     least = 2 if task.exclusive else 1
     if len(labels) < least:
@@ -288,9 +292,9 @@ def gold_of(
     """Read a task's gold annotation.
 
     A document without any category of the task is not annotated for it. If labels exclude each
-    other, one true label settles them all; a document with none true is not annotated either.
-    If they do not, each label without a key in `doc.cats` is not annotated. Labels that wait for an
-    output are left out.
+    other, one true label settles them all, and so do values that sum to 1, the probabilities of the
+    labels; a document with neither is not annotated. If they do not, each label without a key in
+    `doc.cats` is not annotated. Labels that wait for an output are left out.
 
     task (Task): The task.
     examples (Sequence[Example]): The references carry the categories.
@@ -299,7 +303,8 @@ def gold_of(
     RETURNS (tuple[ndarray, ndarray]): Truths, 0 to 1, and mask, 1 where known; both float32,
         shape (documents, labels).
     RAISES (ClintlError): For a gold label the task does not know, two that exclude each other, or
-        a value that is not from 0 to 1.
+        a value that is not from 0 to 1. It names the document by `doc.user_data["id"]`, or by its
+        place among the examples.
     """
     truths = np.zeros((len(examples), len(task.labels)), dtype="float32")
     mask = np.zeros_like(truths)
@@ -310,40 +315,44 @@ def gold_of(
             if key.startswith(prefix) and key[len(prefix) :] not in task.waiting:
                 if key not in columns and not strict:
                     continue
-                column = _column(task, columns, key, name)
+                if key not in columns:
+                    _complain_of_label(task, key, name, place_of(example, row + 1))
                 if not 0 <= value <= 1:
-                    where = example.reference.user_data.get("id") or f"number {row + 1}"
+                    where = place_of(example, row + 1)
                     raise ClintlError(Errors.CL314.format(where=where, value=value, label=key))
-                truths[row, column] = value
-                mask[row, column] = 1.0
+                truths[row, columns[key]] = value
+                mask[row, columns[key]] = 1.0
     if task.exclusive:
-        _settle_exclusive(task, truths, mask)
+        _settle_exclusive(task, truths, mask, examples)
     return truths, mask
 
 
-def _column(task: Task, columns: dict[str, int], key: str, name: str) -> int:
-    if key not in columns:
-        raise ClintlError(
-            Errors.CL309.format(
-                task=task.name,
-                label=key.partition(SEPARATOR)[2],
-                known=", ".join(task.labels),
-                name=name,
+def _complain_of_label(task: Task, key: str, name: str, where: str) -> None:
+    label, known = key.partition(SEPARATOR)[2], ", ".join(task.labels)
+    raise ClintlError(
+        Errors.CL309.format(where=where, task=task.name, label=label, known=known, name=name)
+    )
+
+
+def _settle_exclusive(
+    task: Task, truths: np.ndarray, mask: np.ndarray, examples: Sequence[Example]
+) -> None:
+    n_true, sums = (truths >= 0.5).sum(axis=1), truths.sum(axis=1)
+    # Soft labels, probabilities that sum to one, may be split evenly.
+    soft = np.abs(sums - 1.0) < TOLERANCE
+    wrong = np.flatnonzero((sums > 1.0) & ~soft)
+    if len(wrong):
+        row = int(wrong[0])
+        where = place_of(examples[row], row + 1)
+        labels = ", ".join(task.labels[i] for i in np.flatnonzero(truths[row] >= 0.5))
+        if n_true[row] > 1:
+            raise ClintlError(
+                Errors.CL312.format(task=task.name, where=where, n=n_true[row], labels=labels)
             )
-        )
-    return columns[key]
-
-
-def _settle_exclusive(task: Task, truths: np.ndarray, mask: np.ndarray) -> None:
-    n_true = (truths >= 0.5).sum(axis=1)
-    if (n_true > 1).any():
-        row = int(np.flatnonzero(n_true > 1)[0])
-        labels = [task.labels[i] for i in np.flatnonzero(truths[row] >= 0.5)]
         raise ClintlError(
-            Errors.CL312.format(task=task.name, n=len(labels), labels=", ".join(labels))
+            Errors.CL318.format(task=task.name, where=where, total=f"{sums[row]:.3g}")
         )
-    # Soft labels (probabilities that sum to one) count as annotated too.
-    known = (n_true == 1) | (np.abs(truths.sum(axis=1) - 1.0) < 1e-3)
+    known = (n_true == 1) | soft
     mask[:] = known[:, None]
     truths *= mask
 

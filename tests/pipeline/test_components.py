@@ -191,22 +191,49 @@ def test_two_classifiers_with_a_task_of_the_same_name():
         make_grow_v1({})(nlp)
 
 
-def test_clashing_gold():
+@pytest.mark.parametrize("name", ["note-7", None])
+def test_clashing_gold(name):
+    where = name or "number 1"
     both = [("x y", {"d/flu": 1.0, "d/mi": 1.0}), *CATS]
-    with pytest.raises(ClintlError, match="flu, mi"):
-        textcat(rows=both)
+
+    def examples(rows):
+        found = list(cat_examples(spacy.blank("en"), rows))
+        found[0].reference.user_data["id"] = name
+        return found
+
     nlp = textcat()
+    with pytest.raises(ClintlError, match=rf"CL312.*\({where}\) has 2 of them.*flu, mi"):
+        nlp.update(examples(both))
+    with pytest.raises(ClintlError, match=rf"CL318.*\({where}\) sum to 1\.05"):
+        nlp.update(examples([("x y", {"d/flu": 0.6, "d/mi": 0.45})]))
     new = [("x y", {"d/gout": 1.0})]
-    with pytest.raises(ClintlError, match="d/gout"):
-        nlp.update(list(cat_examples(nlp, new)))
+    with pytest.raises(ClintlError, match=rf"CL309.*\({where}\).*d/gout"):
+        nlp.update(examples(new))
     with pytest.raises(ClintlError, match="differ"):
         nlp.initialize(lambda: list(cat_examples(nlp, [*CATS, *new])))
+
+
+def test_soft_labels_may_be_split_evenly():
+    nlp = textcat()
+    rows = [("fever", {"d/flu": 0.5, "d/mi": 0.5}), ("x y", {"d/flu": 0.3, "d/mi": 0.7})]
+    examples = list(cat_examples(nlp, rows))
+    optimizer = Adam(0.01)
+    for _ in range(100):
+        nlp.update(examples, sgd=optimizer)
+    assert nlp("fever").cats["d/flu"] == pytest.approx(0.5, abs=0.05)
+    assert nlp("x y").cats["d/flu"] == pytest.approx(0.3, abs=0.05)
+    # No label of the first is right.
+    scored = [Example(nlp.make_doc(eg.text), eg.reference) for eg in examples]
+    assert nlp.evaluate(scored)["cats_d_n"] == 1
+    predicted = [Example(nlp(eg.text), eg.reference) for eg in examples]
+    [found] = nlp.get_pipe("multitask_textcat").calibrate(predicted)
+    assert (found.task, found.documents) == ("d", 1)
 
 
 def test_tagger_complains():
     with pytest.raises(ClintlError, match="No training document"):
         tagger(spans=None)
-    with pytest.raises(ClintlError, match="DRUG"):
+    with pytest.raises(ClintlError, match=r"CL322.*\(number 1\).*DRUG"):
         tagger(labels=["FINDING"])
     with pytest.raises(ClintlError, match="repeats"):
         tagger(labels=["DRUG", "DRUG"])
