@@ -305,6 +305,11 @@ class Errors(metaclass=ErrorsWithCodes):
         "document ({where}) sum to {total}. Probabilities of its labels must sum to 1; a label "
         "that is true has 1, and the others 0."
     )
+    CL319 = (
+        "Task '{task}' has 'exclusive = true', as it is unless told otherwise, but its loss is for "
+        "labels that do not exclude each other. Set 'exclusive = false', or choose another loss, "
+        "such as spacy_clintl.CrossEntropyLoss.v1 or spacy_clintl.FocalLoss.v1."
+    )
     CL320 = (
         "No training document has entities, so '{name}' cannot learn. Entities come from {place}; "
         "a document without entity annotation does not count."

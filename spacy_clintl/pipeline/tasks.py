@@ -16,7 +16,7 @@ from spacy.util import registry
 from thinc.api import Config
 
 from ..errors import ClintlError, Errors
-from ..models.losses import is_for_exclusive
+from ..models.losses import suits
 from ..util import place_of
 from .warm_up import is_warm_up, share_of
 
@@ -182,8 +182,9 @@ def check_settings(result: Task) -> None:
             raise ClintlError(
                 Errors.CL303.format(task=task, setting=setting, value=value, expected=expected)
             )
-    if is_for_exclusive(result.loss) and not result.exclusive:
-        raise ClintlError(Errors.CL335.format(task=task))
+    if not suits(result.loss, result.exclusive):
+        message = Errors.CL319 if result.exclusive else Errors.CL335
+        raise ClintlError(message.format(task=task))
 
 
 def _is_key(name: str) -> bool:

@@ -24,6 +24,7 @@ from spacy_clintl.models.losses import (
     make_focal_v1,
     mean_loss,
     sigmoid,
+    suits,
 )
 
 N_DOCS, N_LABELS = 5, 4
@@ -256,6 +257,17 @@ def test_losses_say_whom_they_are_for():
     assert not is_for_exclusive(make_focal_v1(exclusive=False))
     assert not is_for_exclusive(make_asymmetric_v1())
     assert not is_for_exclusive(None)
+    for loss, exclusive in (
+        (make_focal_v1(), True),
+        (make_focal_v1(exclusive=False), False),
+        (make_asymmetric_v1(), False),
+        (make_binary_cross_entropy_v1(), False),
+    ):
+        assert suits(loss, exclusive)
+        assert not suits(loss, not exclusive)
+    # One's own says nothing.
+    assert suits(None, True)
+    assert suits(lambda logits, truths, mask: None, False)
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,10 @@ def test_gold_tags():
         ({"d": {"class_weights": {"flu:1": 2.0}}}, r'\[\["flu:1", 2.0\]\]'),
         ({"d": {"class_weights": [["flu", -2.0]]}}, "class_weights"),
         ({"d": {"class_weights": [["flu"]]}}, "class_weights"),
+        *(
+            ({"d": {"loss": {"@misc": f"spacy_clintl.{loss}.v1"}}}, "CL319.*'exclusive = false'")
+            for loss in ("AsymmetricLoss", "BinaryCrossEntropyLoss")
+        ),
     ],
 )
 def test_impossible_tasks(tasks, match):

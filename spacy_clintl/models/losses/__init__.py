@@ -11,7 +11,7 @@ weights work with every loss, a user's own too.
 """
 
 from .asymmetric import asymmetric, make_asymmetric_v1
-from .base import Loss, is_for_exclusive, mean_loss, sigmoid, softmax
+from .base import Loss, is_for_exclusive, mean_loss, sigmoid, softmax, suits
 from .cross_entropy import (
     binary_cross_entropy,
     cross_entropy,
@@ -35,4 +35,5 @@ __all__ = [
     "mean_loss",
     "sigmoid",
     "softmax",
+    "suits",
 ]

@@ -58,6 +58,9 @@ def asymmetric(
     return zero_where_masked(values, mask), zero_where_masked(gradient, mask)
 
 
+asymmetric.for_exclusive = False  # type: ignore[attr-defined]
+
+
 def _clipped_terms(logits: Floats2d, gamma: float, clip: float) -> tuple[Floats2d, Floats2d]:
     """Compute the values and slopes of labels that are all false."""
     xp = get_array_module(logits)

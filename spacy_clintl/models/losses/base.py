@@ -52,6 +52,16 @@ def is_for_exclusive(loss: Any) -> bool:
     return bool(getattr(getattr(loss, "func", loss), "for_exclusive", False))
 
 
+def suits(loss: Any, exclusive: bool) -> bool:
+    """Tell whether a loss fits labels that exclude each other, or those that do not.
+
+    loss (Any): A loss, see `is_for_exclusive`.
+    exclusive (bool): Whether the labels exclude each other.
+    RETURNS (bool): Whether it does; True if it does not say.
+    """
+    return getattr(getattr(loss, "func", loss), "for_exclusive", exclusive) == exclusive
+
+
 def check_setting(loss: str, setting: str, value: Any, valid: bool, expected: str) -> None:
     """Complain about an impossible setting of a loss.
 

@@ -73,5 +73,8 @@ def binary_cross_entropy(
     return zero_where_masked(values, mask), zero_where_masked(sigmoid(logits) - targets, mask)
 
 
+binary_cross_entropy.for_exclusive = False  # type: ignore[attr-defined]
+
+
 def _check_smoothing(loss: str, value: float) -> None:
     check_setting(loss, "label_smoothing", value, 0 <= value < 1, "0 or more and below 1")

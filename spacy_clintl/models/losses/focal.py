@@ -90,6 +90,9 @@ def binary_focal(
     return zero_where_masked(values, mask), zero_where_masked(gradient, mask)
 
 
+binary_focal.for_exclusive = False  # type: ignore[attr-defined]
+
+
 def focal_terms(logits: Floats2d, gamma: float) -> tuple[Floats2d, Floats2d]:
     """Compute the focal loss of labels that are all true. For false ones negate the logits.
 
