@@ -9,7 +9,7 @@ summed over (Tsuboi et al. 2008).
 All of it is numpy in double precision, on the CPU also where the encoder is on a GPU: a step of
 the recursion is a small array, and thousands of small kernels would take longer than the copy of
 one array (tokens, tags). Documents go through the steps side by side; the memory is some ten such
-arrays.
+arrays, and tables of pairs of tags for some documents at a time (`iob.few`).
 """
 
 from collections.abc import Callable, Sequence
@@ -19,12 +19,10 @@ from thinc.api import Model
 from thinc.types import Floats2d
 
 from ..errors import ClintlError, Errors
-from .iob import MISSING, OUTSIDE, Chain, Steps, finite, iob2_chain
+from .iob import MISSING, OUTSIDE, Chain, Steps, few, finite, iob2_chain
 
 CrfLayer = Model[list[Floats2d], list[Floats2d]]
 
-# The greatest number of pairs of tags whose probabilities are held at once.
-PAIRS = 1 << 20
 # Stands in for a greatest score of minus infinity, which cannot be subtracted from itself.
 LEAST = -1e300
 
@@ -167,14 +165,18 @@ def forward_backward(
     alphas, betas = np.empty_like(scores), np.empty_like(scores)
     betas[:] = chain.end
     alphas[steps.rows(0)] = chain.start + scores[steps.rows(0)]
-    into = np.ascontiguousarray(chain.transitions.T)
+    into, width = np.ascontiguousarray(chain.transitions.T), scores.shape[1]
     for step in range(1, len(steps.alive)):
-        rows, before = steps.rows(step), steps.before(step)
-        alphas[rows] = log_sum_exp(alphas[before][:, None, :] + into, axis=2) + scores[rows]
+        rows, earlier = steps.rows(step), alphas[steps.before(step)]
+        for part in few(len(earlier), width):
+            sums = log_sum_exp(earlier[part, None, :] + into, axis=2)
+            alphas[rows][part] = sums + scores[rows][part]
     for step in range(len(steps.alive) - 1, 0, -1):
         rows, before = steps.rows(step), steps.before(step)
-        after = (scores[rows] + betas[rows])[:, None, :]
-        betas[before] = log_sum_exp(after + chain.transitions, axis=2)
+        after = scores[rows] + betas[rows]
+        for part in few(len(after), width):
+            sums = log_sum_exp(after[part, None, :] + chain.transitions, axis=2)
+            betas[before][part] = sums
     return alphas, betas
 
 
@@ -192,9 +194,8 @@ def _pair_counts(
     rows = np.arange(steps.first[1], len(alphas))
     before = rows - np.repeat(alive[:-1], alive[1:])
     counts = np.zeros((width, width))
-    size = max(1, PAIRS // width**2)
-    for start in range(0, len(rows), size):
-        here, source = rows[start : start + size], before[start : start + size]
+    for part in few(len(rows), width):
+        here, source = rows[part], before[part]
         pairs = alphas[source][:, :, None] + (after[here] - log_z[here][:, None])[:, None, :]
         pairs += chain.transitions
         counts += np.tensordot(sign[here], np.exp(pairs, out=pairs), axes=1)

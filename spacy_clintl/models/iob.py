@@ -16,6 +16,8 @@ MISSING = -1
 OUTSIDE = 0
 # What logits that are not finite are read as, so that even they are decoded to valid tags.
 EXTREME = 1e30
+# The greatest number of pairs of tags whose scores are held at once.
+PAIRS = 1 << 20
 
 
 def n_tags(n_labels: int) -> int:
@@ -178,6 +180,17 @@ class Steps:
         return result
 
 
+def few(n: int, width: int) -> list[slice]:
+    """Divide documents, or tokens, into parts for which tables of all pairs of tags are bounded.
+
+    n (int): How many there are.
+    width (int): The number of tags.
+    RETURNS (list[slice]): The parts, in order; one at least in each, however many tags there are.
+    """
+    size = max(1, PAIRS // width**2)
+    return [slice(start, start + size) for start in range(0, n, size)]
+
+
 def decode(logits: Sequence[np.ndarray], chain: Chain | None = None) -> list[np.ndarray]:
     """Find the most probable tags among the valid sequences of each document (Viterbi 1967).
 
@@ -200,9 +213,11 @@ def decode(logits: Sequence[np.ndarray], chain: Chain | None = None) -> list[np.
         n, rows = steps.alive[step], steps.rows(step)
         if n < len(best):
             current[n : len(best)] = (best[n:] + chain.end).argmax(axis=1)
-        arrivals = best[:n, None, :] + into
-        sources[rows] = arrivals.argmax(axis=2)
-        best = arrivals.max(axis=2) + scores[rows]
+        last, best = best, scores[rows].copy()
+        for part in few(n, width):
+            arrivals = last[:n][part, None, :] + into
+            sources[rows][part] = arrivals.argmax(axis=2)
+            best[part] += arrivals.max(axis=2)
     current[: len(best)] = (best + chain.end).argmax(axis=1)
     tags = np.empty(len(scores), dtype="int64")
     numbers = np.arange(len(current))

@@ -9,6 +9,7 @@ import pytest
 from thinc.api import Adam
 
 from spacy_clintl.errors import ClintlError
+from spacy_clintl.models import iob
 from spacy_clintl.models.crf import (
     add_gradients,
     crf_layer,
@@ -284,3 +285,40 @@ def test_what_is_not_a_number_shows_in_the_loss():
         assert not np.isfinite(loss)
     broken = Chain(chain.transitions * np.nan, chain.start, chain.end)
     assert not np.isfinite(marginal_loss([np.zeros((3, WIDTH))], [np.zeros(3, int)], broken)[0])
+
+
+def test_many_labels_take_bounded_memory():
+    rng = np.random.default_rng(0)
+    width, documents = 401, 50  # a table of pairs takes 1.3 MB, of all documents 64
+    logits = [rng.normal(size=(3, width)).astype("float32") for _ in range(documents)]
+    tags = decode(logits)
+    for run in (
+        lambda: decode(logits),
+        lambda: entity_probabilities(logits, tags),
+        lambda: marginal_loss(logits, tags, iob2_chain(width)),
+    ):
+        tracemalloc.start()
+        run()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 45e6
+
+
+def test_parts_of_a_batch_change_nothing(monkeypatch):
+    rng = np.random.default_rng(0)
+    width = 7
+    logits = [rng.normal(size=(n, width)) for n in (3, 1, 5, 4, 2)]
+    chain = iob2_chain(width)
+
+    def results():
+        tags = decode(logits)
+        loss, gradients, sums = marginal_loss(logits, tags, chain)
+        found = [*tags, *entity_probabilities(logits, tags), *gradients, sums.transitions]
+        return loss, found
+
+    loss, expected = results()
+    monkeypatch.setattr(iob, "PAIRS", 2 * width**2)
+    again, found = results()
+    assert again == pytest.approx(loss)
+    for one, two in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-12)
