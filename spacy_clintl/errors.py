@@ -238,6 +238,10 @@ class Errors(metaclass=ErrorsWithCodes):
     CL219 = "{path} cannot be written: {reason}."
     CL220 = "'unfreeze_every' is {value}. Give a number of updates, or 0 for all layers at once."
     CL221 = "'{setting}' of the encoder is {value}. Give a rate from 0 to 1."
+    CL222 = (
+        "The config names no encoder: 'name' under the model of the transformer is null. Give the "
+        "folder there, or with --paths.encoder if it is ${paths.encoder}."
+    )
 
     # 3xx: pipeline components
     CL300 = (

@@ -25,7 +25,7 @@ TransformerModel = Model[list[Doc], FullTransformerBatch]
 
 
 def adapted_transformer_v1(
-    name: str,
+    name: str | None,
     window: int | None = None,
     overlap: int = 64,
     precision: str = "auto",
@@ -43,7 +43,8 @@ def adapted_transformer_v1(
     The folder is read by `nlp.initialize()` only. A saved pipeline carries all it needs. A document
     that is a pair (see `spacy_clintl.pairs`) is encoded as the tokenizer encodes two sequences.
 
-    name (str): An encoder folder, as `spacy clintl base` and `spacy clintl adapt` write them.
+    name (Optional[str]): An encoder folder, as `spacy clintl base` and `spacy clintl adapt` write
+        them. A config may leave it open (null) until training.
     window (Optional[int]): The greatest number of word pieces encoded together, special ones
         included; None is what the encoder takes. Longer documents are cut, see `windows`.
     overlap (int): How many word pieces neighbouring windows of a long document share at least.
@@ -94,7 +95,7 @@ def adapted_transformer_v1(
 
 
 def adapted_tok2vec_v1(
-    name: str,
+    name: str | None,
     pooling: Model[Ragged, Floats2d],
     grad_factor: float = 1.0,
     window: int | None = None,
@@ -113,7 +114,7 @@ def adapted_tok2vec_v1(
 
     This is what `Language.replace_listeners` puts in the place of a listener.
 
-    name (str): An encoder folder.
+    name (Optional[str]): An encoder folder.
     pooling (Model[Ragged, Floats2d]): Makes a token's vector from those of its word pieces.
     grad_factor (float): What gradients are multiplied by on their way into the encoder.
     The other arguments are those of `spacy_clintl.AdaptedTransformer.v1`.
@@ -214,10 +215,12 @@ def _forward(
 
 
 def _init(
-    model: TransformerModel, X: Any = None, Y: Any = None, *, name: str, window: int | None
+    model: TransformerModel, X: Any = None, Y: Any = None, *, name: str | None, window: int | None
 ) -> None:
     shim = cast(EncoderShim, model.shims[0])
     if shim.encoder is None:
+        if name is None:
+            raise ClintlError(Errors.CL222)
         encoder = load_encoder(
             name,
             dropout=shim.settings.dropout,
