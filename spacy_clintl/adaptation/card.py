@@ -145,7 +145,7 @@ def write_card(folder: Path, title: str, report: dict[str, Any]) -> None:
         vocabulary=_vocabulary(report.get("vocabulary")),
         licence=settings["licence"] or "not stated",
         mask_share=f"{settings['mlm_probability']:.0%}",
-        perplexity=_perplexities(report["held_out_perplexity"]),
+        perplexity=_perplexities(report["held_out_perplexity"], report["head"] == "fresh"),
         steps=_steps(report),
         settings="\n".join(
             f"| `{key}` | {_shown(value)} |"
@@ -271,10 +271,12 @@ def _vocabulary(found: dict[str, Any] | None) -> str:
     return f"{told} Word pieces a held-out word: {shares}."
 
 
-def _perplexities(found: dict[str, float | None]) -> str:
+def _perplexities(found: dict[str, float | None], fresh: bool) -> str:
     if found["before"] is None:
         return "Not measured: nothing was held out."
-    named = {"before": "before", "after_training": "after training", "after": "of these weights"}
+    # That of a head that knows nothing is about the size of the vocabulary, whatever the encoder.
+    before = "before, with a head that had not learned yet" if fresh else "before"
+    named = {"before": before, "after_training": "after training", "after": "of these weights"}
     return "\n".join(f"- {words}: {found[key]:.2f}" for key, words in named.items())
 
 

@@ -163,6 +163,8 @@ def _summary(out: Path, report: dict[str, Any]) -> str:
     found = report["held_out_perplexity"]
     if found["before"] is not None:
         line += f", held-out perplexity {found['before']:.1f} -> {found['after']:.1f}"
+        if report["head"] == "fresh":
+            line += " (before: with a head that had not learned yet)"
         if report["plan"]["average"]:
             line += f" ({found['after_training']:.1f} before averaging)"
     if "vocabulary" in report:

@@ -44,6 +44,8 @@ def test_card_tells_what_the_weights_are_made_of(tmp_path):
     assert "| ward notes | 30 | 30 |" in text
     for when in ("before", "after"):
         assert f"{report['held_out_perplexity'][when]:.2f}" in text
+    fresh = "before, with a head that had not learned yet: " in text
+    assert fresh == (report["head"] == "fresh")
     assert "| `block_length` | 16 |" in text
     assert re.search(r"- torch \d", text)
     for title in ("Intended use", "Limits", "Base", "Text", "Perplexity", "Training", "Software"):

@@ -44,6 +44,7 @@ def test_base_then_adapt(tmp_path, text, clintl):
     assert "128 word pieces" in output
     assert numbers in output
     assert "fresh one is learned" in output
+    assert "with a head that had not learned yet" in output
     assert report["base"]["sha256"]["model.safetensors"] == digest
     assert report["plan"]["head_steps"] == 1
 
