@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from spacy.language import Language
-from spacy.util import registry
 
 # Of a task; `cats_{task}_n` says on how many documents the others rest.
 TASK_SCORES = (
@@ -37,8 +36,7 @@ def name_all_scores(nlp: Language) -> None:
         if hasattr(component, "name_scores"):
             component.name_scores(nlp)
     training = nlp.config["training"]
-    # A clone that was updated and not installed again does not know its new functions.
-    if training.get("before_to_disk") is None and registry.has("callbacks", CALLBACK):
+    if training.get("before_to_disk") is None:
         training["before_to_disk"] = {"@callbacks": CALLBACK}
 
 

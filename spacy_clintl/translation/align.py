@@ -49,10 +49,9 @@ def align_corpus(
 
     The documents are paired by their ids if both sides have the same, else in order; their
     sentences by number, or by length and common words where there are not as many or the words
-    speak against it. Tokens, ids, meta and groups of
-    spans (`doc.spans`) of the translation stay as they are; entities and categories that it has are
-    replaced, unless the source is not annotated for them. Groups of spans of the source are left
-    out, and counted.
+    speak against it. Tokens, ids, meta and groups of spans (`doc.spans`) of the translation stay as
+    they are; entities and categories that it has are replaced, unless the source is not annotated
+    for them. Groups of spans of the source are left out, and counted.
 
     source_path (str | Path): The labelled corpus: a .spacy file, or a folder of them, of which
         `out` is none.

@@ -13,6 +13,8 @@ class GlossedTranslator(Translator):
     """Translates, and looks up what was not translated; see `make_glossed_v1`."""
 
     name = "spacy_clintl.GlossedTranslator.v1"
+    # 2: as that of `LexiconTranslator`, by which words are looked up.
+    revision = 2
 
     def __init__(self, translator: Translator, lexicons: Mapping[tuple[str, str], Lexicon]):
         if not translator.capabilities().gives_links:

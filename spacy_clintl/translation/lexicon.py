@@ -19,9 +19,6 @@ _BAD = frozenset(("Cc", "Cs", "Zl", "Zp"))
 # What stands for a number in a dictionary, and in folded text, where it is no sign of its own.
 _SLOT = "#"
 _NUMBER = "<number>"
-# Part of a dictionary's version: another way to look phrases up makes other translations, and those
-# that were kept are not to be used again.
-_METHOD = 2
 KINDS = (".tsv", ".jsonl")
 
 # Folded words of a source phrase, to the phrases that fold to them and their translations.
@@ -46,7 +43,7 @@ class Lexicon:
             found.sort(key=lambda pair: (pair[0].swapcase(), pair))
         self.longest = max(map(len, self.entries), default=0)
         self.version = hashlib.sha256(
-            json.dumps([_METHOD, sorted(phrases.items())]).encode("ascii")
+            json.dumps(sorted(phrases.items())).encode("ascii")
         ).hexdigest()[:12]
 
     def longest_match(
@@ -75,6 +72,8 @@ class LexiconTranslator(Translator):
     """Translates by dictionaries, see `make_lexicon_v1`."""
 
     name = "spacy_clintl.LexiconTranslator.v1"
+    # 2: a number of a phrase stands for itself.
+    revision = 2
 
     def __init__(self, lexicons: Mapping[tuple[str, str], Lexicon]):
         self.lexicons = dict(lexicons)

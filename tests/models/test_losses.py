@@ -17,7 +17,6 @@ from spacy_clintl.models.losses import (
     binary_focal,
     cross_entropy,
     focal,
-    is_for_exclusive,
     make_asymmetric_v1,
     make_binary_cross_entropy_v1,
     make_cross_entropy_v1,
@@ -101,7 +100,7 @@ def a_batch(loss, soft=False):
     logits = 3 * rng.normal(size=(N_DOCS, N_LABELS))
     mask = np.ones_like(logits)
     mask[1] = 0
-    if is_for_exclusive(loss):
+    if not suits(loss, False):
         truths = np.eye(N_LABELS)[rng.integers(N_LABELS, size=N_DOCS)]
         if soft:
             truths = rng.dirichlet(np.ones(N_LABELS), size=N_DOCS)
@@ -133,7 +132,7 @@ def test_values_and_gradients_are_those_of_torch(loss, reference, soft):
 def test_gradients_are_those_of_the_weighted_mean(loss, reference, soft):
     logits, truths, mask = a_batch(loss, soft)
     weights = np.random.default_rng(2).uniform(0.1, 5.0, size=logits.shape)
-    if is_for_exclusive(loss):
+    if not suits(loss, False):
         weights = weights[:, :1]
     _, gradient = mean_loss(loss, logits, truths, mask, weights)
     for index in np.ndindex(*logits.shape):
@@ -251,12 +250,12 @@ def test_smoothed_labels_ask_for_less_than_certainty():
 
 
 def test_losses_say_whom_they_are_for():
-    assert is_for_exclusive(cross_entropy)
-    assert is_for_exclusive(make_cross_entropy_v1(0.1))
-    assert is_for_exclusive(make_focal_v1())
-    assert not is_for_exclusive(make_focal_v1(exclusive=False))
-    assert not is_for_exclusive(make_asymmetric_v1())
-    assert not is_for_exclusive(None)
+    assert not suits(cross_entropy, False)
+    assert not suits(make_cross_entropy_v1(0.1), False)
+    assert not suits(make_focal_v1(), False)
+    assert suits(make_focal_v1(exclusive=False), False)
+    assert suits(make_asymmetric_v1(), False)
+    assert suits(None, False)
     for loss, exclusive in (
         (make_focal_v1(), True),
         (make_focal_v1(exclusive=False), False),

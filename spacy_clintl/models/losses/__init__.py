@@ -11,7 +11,7 @@ weights work with every loss, a user's own too.
 """
 
 from .asymmetric import asymmetric, make_asymmetric_v1
-from .base import Loss, is_for_exclusive, mean_loss, sigmoid, softmax, suits
+from .base import Loss, mean_loss, sigmoid, softmax, suits
 from .cross_entropy import (
     binary_cross_entropy,
     cross_entropy,
@@ -27,7 +27,6 @@ __all__ = [
     "binary_focal",
     "cross_entropy",
     "focal",
-    "is_for_exclusive",
     "make_asymmetric_v1",
     "make_binary_cross_entropy_v1",
     "make_cross_entropy_v1",

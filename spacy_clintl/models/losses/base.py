@@ -42,20 +42,11 @@ def mean_loss(
     return float(values.sum()) / n_docs, gradient / n_docs
 
 
-def is_for_exclusive(loss: Any) -> bool:
-    """Tell whether a loss makes sense only for labels that exclude each other.
-
-    loss (Any): A loss, perhaps with settings bound by `functools.partial`. It says so by an
-        attribute `for_exclusive`.
-    RETURNS (bool): Whether it does; False if it does not say.
-    """
-    return bool(getattr(getattr(loss, "func", loss), "for_exclusive", False))
-
-
 def suits(loss: Any, exclusive: bool) -> bool:
     """Tell whether a loss fits labels that exclude each other, or those that do not.
 
-    loss (Any): A loss, see `is_for_exclusive`.
+    loss (Any): A loss, perhaps with settings bound by `functools.partial`. It says so by an
+        attribute `for_exclusive`.
     exclusive (bool): Whether the labels exclude each other.
     RETURNS (bool): Whether it does; True if it does not say.
     """

@@ -64,19 +64,17 @@ class Chain:
             raise
         return answers
 
-    def works(self, message: str) -> bool:
-        """Say whether the programs answer at all; those that do not are left alone for a while.
+    def probe(self, message: str) -> None:
+        """Leave the programs alone for a while if they do not answer at all.
 
         message (str): One that is known to have an answer.
         """
         if time.monotonic() < self._resting_until:
-            return False
+            return
         try:
             self.ask([message])
         except ChainError:
             self._resting_until = time.monotonic() + REST
-            return False
-        return True
 
     def _exchange(self, messages: Sequence[str], answers: list[str]) -> None:
         out, into = self._processes[-1].stdout, self._processes[0].stdin

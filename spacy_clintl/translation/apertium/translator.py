@@ -201,7 +201,7 @@ def _ask(chain: Chain, messages: Sequence[str]) -> list[str | ChainError]:
             except ChainError as second:
                 got.append(second)
                 # If it is not the text's fault, the others are not waited for one by one.
-                chain.works(escape(""))
+                chain.probe(escape(""))
     answers = iter(got)
     return [next(answers) if message else "" for message in messages]
 
