@@ -86,9 +86,9 @@ class Errors(metaclass=ErrorsWithCodes):
     CL160 = "The corpus has no paths. List .spacy files under 'paths' in [corpora]."
     CL161 = "{path} holds no .spacy files. Make some with 'python -m spacy clintl convert'."
     CL171 = (
-        "Batches of {size} words with a tolerance of {tolerance} and {documents} documents cannot "
-        "be made. Under [training.batcher], 'size' must be at least 1, 'tolerance' at least 0, and "
-        "'documents' at least 1 or null."
+        "Batches of {size} words (by task: {sizes}) with a tolerance of {tolerance} and "
+        "{documents} documents cannot be made. Under [training.batcher], 'size' and each of "
+        "'sizes' must be at least 1, 'tolerance' at least 0, and 'documents' at least 1 or null."
     )
 
     CL162 = (
@@ -768,6 +768,10 @@ class Warnings(metaclass=ErrorsWithCodes):
         "{n} documents are annotated for entities only in part, which the format has no place for: "
         "what is not annotated reads as if it were, without entities. 'records' keeps the "
         "difference."
+    )
+    CW171 = (
+        "'sizes' under [training.batcher] has words for tasks that no document is annotated for: "
+        "{tasks}. The documents are annotated for: {seen}."
     )
     CW316 = (
         "The development documents have categories that the pipeline does not know; they are left "

@@ -64,6 +64,27 @@ def test_documents_bound_a_batch_where_words_do_not():
     assert [[len(eg) for eg in batch] for batch in batches] == [[2, 2, 2, 2], [2, 9], [9, 2]]
 
 
+def test_tasks_with_batches_of_their_own_size():
+    examples = [
+        example("a/x"),
+        example(spans=["drugs"]),
+        example("a/x"),
+        example(spans=["drugs"]),
+        example("a/x", spans=["drugs"]),
+        example("a/x", spans=["drugs"]),
+    ]
+    batches = list(make_batch_by_task_v1(40, 0.0, sizes={"spans/drugs": 10})(examples))
+    # What is annotated for both goes with the smaller ones.
+    assert [tasks_of(batch[0].reference) for batch in batches if len(batch) > 1] == [{"a"}]
+    assert sorted(len(batch) for batch in batches) == [1, 1, 1, 1, 2]
+
+
+def test_a_size_for_a_task_that_no_document_has():
+    batches = make_batch_by_task_v1(40, sizes={"spans/drug": 10})([example(spans=["drugs"])])
+    with pytest.warns(UserWarning, match=r"CW171.*spans/drug\. .*spans/drugs"):
+        list(batches)
+
+
 def test_a_stream_is_batched_as_it_comes():
     stream = (example("a/x" if i % 2 else "b/x") for i in count())
     first = list(islice(make_batch_by_task_v1([20, 40])(stream), 3))
@@ -72,7 +93,14 @@ def test_a_stream_is_batched_as_it_comes():
 
 def test_it_is_registered():
     made = registry.resolve(
-        {"batcher": {"@batchers": "spacy_clintl.batch_by_task.v1", "size": 20, "tolerance": 0.0}}
+        {
+            "batcher": {
+                "@batchers": "spacy_clintl.batch_by_task.v1",
+                "size": 20,
+                "tolerance": 0.0,
+                "sizes": {"b": 10},
+            }
+        }
     )["batcher"]
     assert [len(batch) for batch in made([example("a/x"), example("b/x"), example("a/x")])] == [
         2,
@@ -81,8 +109,15 @@ def test_it_is_registered():
 
 
 @pytest.mark.parametrize(
-    ("size", "tolerance", "documents"), [(0, 0.2, 8), (-5, 0.2, None), (10, -0.1, 8), (10, 0.2, 0)]
+    ("size", "tolerance", "documents", "sizes"),
+    [
+        (0, 0.2, 8, None),
+        (-5, 0.2, None, None),
+        (10, -0.1, 8, None),
+        (10, 0.2, 0, None),
+        (10, 0.2, None, {"a": 0}),
+    ],
 )
-def test_impossible_batches_are_refused(size, tolerance, documents):
+def test_impossible_batches_are_refused(size, tolerance, documents, sizes):
     with pytest.raises(ClintlError, match=r"\[training.batcher\]"):
-        make_batch_by_task_v1(size, tolerance, documents)
+        make_batch_by_task_v1(size, tolerance, documents, sizes)
