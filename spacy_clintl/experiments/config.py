@@ -205,6 +205,8 @@ def _transfer_of(cell: Cell) -> dict[str, Any]:
         }
         if corpus.further:
             data["further"] = {name: digest(str(path)) for name, path in corpus.further.items()}
+        if corpus.is_auxiliary:
+            data["auxiliary"] = True
         if any(data.values()):
             found.setdefault("transfer", {})[corpus.name] = data
     return found
@@ -272,7 +274,8 @@ def words_of(cell: Cell) -> float:
     words = 0.0
     for corpus in cell.corpora if cell.trains else ():
         n_docs, n_words = size_of(str(corpus.train))
-        share = cell.size if cell.size <= 1 else min(1.0, cell.size / max(1, n_docs))
+        size = cell.size_of(corpus)
+        share = size if size <= 1 else min(1.0, size / max(1, n_docs))
         words += share * n_words + sum(size_of(str(path))[1] for path in corpus.also)
     return cell.settings.epochs * words
 

@@ -44,6 +44,8 @@ class DataSet:
     also (tuple[Path, ...]): What a variant trains on besides, all of it.
     through (dict[str, Any] | None): Settings of a `translation_transfer` around the trained
         pipeline, which then is applied to the dev documents.
+    is_auxiliary (bool): Whether a variant trains on it for the sake of the others: on all of it,
+        whatever the size of a run, with scores that no comparison reads.
     """
 
     name: str
@@ -56,6 +58,7 @@ class DataSet:
     form: Path | None = None
     also: tuple[Path, ...] = ()
     through: dict[str, Any] | None = None
+    is_auxiliary: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ class Variant:
         reads the documents as they are; to the entities it finds, the variant's own adds what it
         finds through a translation.
     form, also, through (dict): By corpus, see `DataSet`.
+    auxiliary (tuple[str, ...]): Corpora of its groups, see `DataSet.is_auxiliary`.
     keep (tuple[str, ...]): Components of the config that stay, with all of their tasks, though no
         corpus names them: they learn what the documents have besides, and are not scored.
     """
@@ -95,6 +99,7 @@ class Variant:
     form: dict[str, str] = field(default_factory=dict)
     also: dict[str, tuple[str, ...]] = field(default_factory=dict)
     through: dict[str, dict[str, Any]] = field(default_factory=dict)
+    auxiliary: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
 
 
@@ -140,7 +145,15 @@ class Cell:
         """RETURNS (bool): Whether there is anything to train on."""
         if not self.settings.epochs:
             return False
-        return self.size > 0 or any(corpus.also for corpus in self.corpora)
+        return any(self.size_of(corpus) > 0 or corpus.also for corpus in self.corpora)
+
+    def size_of(self, corpus: DataSet) -> float:
+        """Say how much of a corpus is trained on.
+
+        corpus (DataSet): One of the run's.
+        RETURNS (float): The size.
+        """
+        return 1.0 if corpus.is_auxiliary else self.size
 
     @property
     def needs(self) -> "list[Cell]":
@@ -231,6 +244,7 @@ def _for_run(corpus: DataSet, variant: Variant, seed: int) -> DataSet:
         form=None if form is None else path(form),
         also=tuple(path(one) for one in variant.also.get(corpus.name, ())),
         through=through,
+        is_auxiliary=corpus.name in variant.auxiliary,
     )
 
 

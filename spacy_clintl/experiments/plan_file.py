@@ -155,7 +155,7 @@ def _read_variant(
     where = f"the variant '{name}'"
     known = (
         *("config", "overrides", "corpora", "components", "sizes", "seeds", "epochs"),
-        *("start", "beside", "form", "also", "through", "keep"),
+        *("start", "beside", "form", "also", "through", "auxiliary", "keep"),
     )
     values = read.table(values, where, known)
     config = Path(read.text(values, where, "config"))
@@ -203,6 +203,7 @@ def _read_variant(
     tables = all(isinstance(one, Mapping) for one in through.values())
     expected = "a table from corpora to settings of translation_transfer"
     read.check(tables, where, "through", values, expected)
+    auxiliary = _read_auxiliary(read, where, values, groups)
     keep = values.get("keep") or []
     read.check(not keep or _is_flat(keep), where, "keep", values, "a list of components")
     start, beside = (_read_earlier(read, name, values, top, what) for what in ("start", "beside"))
@@ -228,8 +229,24 @@ def _read_variant(
         forms,
         {corpus: tuple(files) for corpus, files in also.items()},
         {corpus: dict(settings) for corpus, settings in through.items()},
+        auxiliary,
         tuple(keep),
     )
+
+
+def _read_auxiliary(
+    read: _Reader, where: str, values: Mapping[str, Any], groups: tuple[tuple[str, ...], ...]
+) -> tuple[str, ...]:
+    """Read which corpora are there for others, of which each pipeline needs one."""
+    auxiliary = values.get("auxiliary") or []
+    read.check(not auxiliary or _is_flat(auxiliary), where, "auxiliary", values, "a list of names")
+    named = list(dict.fromkeys(corpus for group in groups for corpus in group))
+    for corpus in auxiliary:
+        read.known(corpus, where, "corpus", named)
+    ok = all(set(group) - set(auxiliary) for group in groups)
+    expected = "a list that leaves each pipeline a corpus to be compared by"
+    read.check(ok, where, "auxiliary", values, expected)
+    return tuple(auxiliary)
 
 
 def _is_flat(names: Any) -> bool:

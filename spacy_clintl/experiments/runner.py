@@ -111,7 +111,7 @@ def smaller_corpora(runs: Sequence[Run]) -> list[str]:
         for corpus in run.cell.corpora if run.cell.size > 1 else ():
             # With cross-validation each seed has a training part of its own.
             n = size_of(str(corpus.train))[0]
-            if n < run.cell.size:
+            if n < run.cell.size and not corpus.is_auxiliary:
                 too_large.setdefault(corpus.name, set()).add(run.cell.size)
                 documents.setdefault(corpus.name, set()).add(n)
     return [
@@ -269,6 +269,8 @@ def _do(plan: Plan, run: Run, path: Path, gpu_id: int, keep: Sequence[Path]) -> 
                 "form": None if corpus.form is None else str(corpus.form),
                 "also": [str(path) for path in corpus.also],
                 "through": corpus.through,
+                "size": cell.size_of(corpus),
+                "is_auxiliary": corpus.is_auxiliary,
             }
             for corpus in cell.corpora
         },
@@ -276,7 +278,6 @@ def _do(plan: Plan, run: Run, path: Path, gpu_id: int, keep: Sequence[Path]) -> 
         "beside": beside,
         "trains": cell.trains,
         "settings": vars(cell.settings),
-        "size": cell.size,
         "seed": cell.seed,
         "gpu_id": gpu_id,
         "keep": [str(folder) for folder in kept],
@@ -305,7 +306,8 @@ def _do(plan: Plan, run: Run, path: Path, gpu_id: int, keep: Sequence[Path]) -> 
     return {
         "id": run.id,
         "variant": cell.variant.name,
-        "corpora": [name for corpus in cell.corpora for name in (corpus.name, *corpus.further)],
+        # Those to compare by.
+        "corpora": list(result["score"]),
         "size": cell.size,
         "seed": cell.seed,
         "epochs": cell.settings.epochs,

@@ -58,8 +58,7 @@ def run_job(job: dict[str, Any], folder: Path) -> dict[str, Any]:
 
     job (dict[str, Any]): What the runner wrote: `variant`, `config`, `corpora`, `settings`,
         `start` (a pipeline to go on from, or None), `beside` (one whose entities come first, or
-        None), `trains`, `size`, `seed`, `gpu_id`, `keep`
-        (folders for the pipeline).
+        None), `trains`, `seed`, `gpu_id`, `keep` (folders for the pipeline).
     folder (Path): The run's work folder.
     RETURNS (dict[str, Any]): What is known about the run now.
     RAISES (ClintlError): Corpora that lack what shall be learned, and what components raise.
@@ -98,6 +97,9 @@ def run_job(job: dict[str, Any], folder: Path) -> dict[str, Any]:
             judge = judges[name]
             more = {n: read_docbin(p, judge.outer.vocab) for n, p in corpus["further"].items()}
             for part, docs in ({name: dev[name]} | more).items():
+                if corpus["is_auxiliary"]:
+                    scores[part] = judge.score(docs)
+                    continue
                 scores[part] = judge.score(docs, outcomes.setdefault(part, {}))
                 _check_headline(corpus, part, scores[part])
                 wanted[part] = corpus["score"]
@@ -109,7 +111,7 @@ def run_job(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     return {
         "documents": {name: subset.n_documents for name, subset in drawn.items()},
         "headline": wanted,
-        "score": {name: found.get(wanted[name]) for name, found in scores.items()},
+        "score": {name: scores[name].get(key) for name, key in wanted.items()},
         "scores": scores,
         **result,
         "total_seconds": time.perf_counter() - start,
@@ -165,7 +167,9 @@ def _train(
             for name, docs in shown.items()
         }
         evaluating += time.perf_counter() - start
-        return fmean(found[name].get(job["corpora"][name]["score"], 0.0) for name in found), found
+        compared = [n for n, corpus in job["corpora"].items() if not corpus["is_auxiliary"]]
+        main = fmean(found[name].get(job["corpora"][name]["score"], 0.0) for name in compared)
+        return main, found
 
     optimizer = settings["optimizer"]
     loop = train_while_improving(
@@ -232,7 +236,7 @@ def _write_subset(job: dict[str, Any], name: str, head: Head, folder: Path) -> S
     corpus = job["corpora"][name]
     docs = read_docbin(corpus["train"], Vocab())
     _check(job, name, head, docs)
-    chosen = draw(docs, job["size"], job["seed"]) if job["size"] else []
+    chosen = draw(docs, corpus["size"], job["seed"]) if corpus["size"] else []
     seen = frozenset(key for doc in chosen for key in entity_keys(doc))
     if corpus["form"] is not None:
         chosen = in_form(docs, chosen, read_docbin(corpus["form"], Vocab()), corpus["form"])

@@ -19,6 +19,7 @@ from spacy_clintl.cli import app
 from spacy_clintl.data.docbin import docbin_writer
 from spacy_clintl.errors import ClintlError
 from spacy_clintl.evaluation.resampling import score_of, tally
+from spacy_clintl.experiments.config import size_of
 from spacy_clintl.experiments.heads import Head, score_names
 from spacy_clintl.experiments.plan_file import read_plan
 from spacy_clintl.experiments.runner import prepare_runs
@@ -47,6 +48,8 @@ def job_of(run):
             "form": None if corpus.form is None else str(corpus.form),
             "also": [str(path) for path in corpus.also],
             "through": corpus.through,
+            "size": cell.size_of(corpus),
+            "is_auxiliary": corpus.is_auxiliary,
         }
         for corpus in cell.corpora
     }
@@ -58,7 +61,6 @@ def job_of(run):
         "start": None if cell.start is None else str(cell.start),
         "beside": None,
         "trains": cell.trains,
-        "size": cell.size,
         "seed": cell.seed,
         "gpu_id": -1,
         "keep": [],
@@ -146,6 +148,28 @@ def test_scores_that_can_be_headlines(tmp_path, plan):
     for corpus in run.cell.corpora:
         found = {key for key, value in scores[corpus.name].items() if not isinstance(value, dict)}
         assert found == set(score_names(corpus.task))
+
+
+def test_auxiliary_corpora_are_taken_whole_and_not_compared(tmp_path, plan):
+    plan["sizes"] = [3]
+    plan["variants"]["both"]["auxiliary"] = ["mood"]
+    read = read_plan(write_plan(tmp_path, plan))
+    run = next(run for run in prepare_runs(read) if run.cell.variant.name == "both")
+    size = {corpus.name: corpus.train for corpus in run.cell.corpora}
+    n_words = {name: size_of(str(path))[1] for name, path in size.items()}
+    assert run.words == 2 * (n_words["mood"] + n_words["drugs"] * 3 / N_TRAIN)
+    result = run_job(job_of(run), tmp_path / "work")
+    assert result["documents"] == {"mood": N_TRAIN, "drugs": 3}
+    assert result["headline"] == {"drugs": "ents_f"}
+    assert set(result["score"]) == {"drugs"}
+    # What it costs the others' company is told nevertheless.
+    assert set(result["scores"]) == {"mood", "drugs"}
+    assert set(srsly.read_gzip_json(tmp_path / "work" / OUTCOMES)) == {"drugs"}
+    # Of a run with size 3 for both it is not the same.
+    del plan["variants"]["both"]["auxiliary"]
+    [other, *_] = prepare_runs(read_plan(write_plan(tmp_path, plan)))
+    assert other.id != run.id
+    assert other.words < run.words
 
 
 def clintl(*arguments):
