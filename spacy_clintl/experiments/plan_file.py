@@ -220,7 +220,7 @@ def _read_variant(
         sizes,
         {size: seeds.get(size, default) for size in sizes},
         {
-            size: epochs.get(size, epochs[None])
+            size: epochs[size if size in epochs else None]
             for size in sizes
             if size in epochs or None in epochs
         },

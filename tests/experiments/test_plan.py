@@ -126,6 +126,11 @@ def test_tables_of_sizes_that_some_variant_has(tmp_path):
     read = read_plan(write_plan(tmp_path, plan))
     assert read.settings[0.5].epochs == 7
     assert read.variants["both"].seeds[0.5] == (0, 1)
+    # A variant's own table leaves the sizes that it does not name to the settings.
+    plan["variants"]["both"] |= {"sizes": [0.5, 1.0], "epochs": {0.5: 9}}
+    read = read_plan(write_plan(tmp_path, plan))
+    by_size = {c.size: c.settings.epochs for c in cells_of(read) if c.variant.name == "both"}
+    assert by_size == {0.5: 9, 1.0: 3}
 
 
 @pytest.mark.parametrize("path", sorted(PLANS.glob("*.yml")), ids=lambda path: path.stem)
