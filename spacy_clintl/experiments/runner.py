@@ -255,33 +255,7 @@ def _do(plan: Plan, run: Run, path: Path, gpu_id: int, keep: Sequence[Path]) -> 
     folder = _work(path) / run.id
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    job = {
-        "variant": cell.variant.name,
-        "config": run.config.to_str(interpolate=False),
-        "corpora": {
-            corpus.name: {
-                "train": str(corpus.train),
-                "dev": str(corpus.dev),
-                "score": corpus.score,
-                "plan": str(plan.path),
-                "head": vars(run.heads[corpus.name]),
-                "further": {name: str(path) for name, path in corpus.further.items()},
-                "form": None if corpus.form is None else str(corpus.form),
-                "also": [str(path) for path in corpus.also],
-                "through": corpus.through,
-                "size": cell.size_of(corpus),
-                "is_auxiliary": corpus.is_auxiliary,
-            }
-            for corpus in cell.corpora
-        },
-        "start": start,
-        "beside": beside,
-        "trains": cell.trains,
-        "settings": vars(cell.settings),
-        "seed": cell.seed,
-        "gpu_id": gpu_id,
-        "keep": [str(folder) for folder in kept],
-    }
+    job = job_of(run, plan.path, start=start, beside=beside, gpu_id=gpu_id, keep=kept)
     write_json(folder / "job.json", job)
     log = folder / "log.txt"
     command = [sys.executable, "-m", "spacy_clintl.experiments.train", str(folder / "job.json")]
@@ -312,6 +286,54 @@ def _do(plan: Plan, run: Run, path: Path, gpu_id: int, keep: Sequence[Path]) -> 
         "seed": cell.seed,
         "epochs": cell.settings.epochs,
         **result,
+    }
+
+
+def job_of(
+    run: Run,
+    plan: Path,
+    *,
+    start: str | None = None,
+    beside: str | None = None,
+    gpu_id: int = -1,
+    keep: Sequence[Path] = (),
+) -> dict[str, Any]:
+    """Say what a process has to know that does a run; see `train.run_job`.
+
+    run (Run): The run.
+    plan (Path): The plan's file, for the messages.
+    start, beside (str | None): The folders of the pipelines it takes.
+    gpu_id (int): The GPU, or -1 for the processor.
+    keep (Sequence[Path]): Folders for the trained pipeline.
+    RETURNS (dict[str, Any]): Plain values.
+    """
+    cell = run.cell
+    return {
+        "variant": cell.variant.name,
+        "config": run.config.to_str(interpolate=False),
+        "corpora": {
+            corpus.name: {
+                "train": str(corpus.train),
+                "dev": str(corpus.dev),
+                "score": corpus.score,
+                "plan": str(plan),
+                "head": vars(run.heads[corpus.name]),
+                "further": {name: str(path) for name, path in corpus.further.items()},
+                "form": None if corpus.form is None else str(corpus.form),
+                "also": [str(path) for path in corpus.also],
+                "through": corpus.through,
+                "size": cell.size_of(corpus),
+                "is_auxiliary": corpus.is_auxiliary,
+            }
+            for corpus in cell.corpora
+        },
+        "start": start,
+        "beside": beside,
+        "trains": cell.trains,
+        "settings": vars(cell.settings),
+        "seed": cell.seed,
+        "gpu_id": gpu_id,
+        "keep": [str(folder) for folder in keep],
     }
 
 

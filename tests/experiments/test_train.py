@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -22,7 +23,7 @@ from spacy_clintl.evaluation.resampling import score_of, tally
 from spacy_clintl.experiments.config import size_of
 from spacy_clintl.experiments.heads import Head, score_names
 from spacy_clintl.experiments.plan_file import read_plan
-from spacy_clintl.experiments.runner import prepare_runs
+from spacy_clintl.experiments.runner import job_of, prepare_runs
 from spacy_clintl.experiments.runs import OUTCOMES, check_run, read_outcomes, read_runs
 from spacy_clintl.experiments.train import run_job
 from tests.experiments.plans import N_TRAIN, make_encoder, mood_doc, plan_of, write_plan
@@ -34,45 +35,12 @@ def plan(tmp_path):
     return plan_of(tmp_path)
 
 
-def job_of(run):
-    """What the runner writes for the trainer."""
-    cell = run.cell
-    corpora = {
-        corpus.name: {
-            "train": str(corpus.train),
-            "dev": str(corpus.dev),
-            "score": corpus.score,
-            "plan": "plan.yml",
-            "head": vars(run.heads[corpus.name]),
-            "further": {name: str(path) for name, path in corpus.further.items()},
-            "form": None if corpus.form is None else str(corpus.form),
-            "also": [str(path) for path in corpus.also],
-            "through": corpus.through,
-            "size": cell.size_of(corpus),
-            "is_auxiliary": corpus.is_auxiliary,
-        }
-        for corpus in cell.corpora
-    }
-    return {
-        "variant": cell.variant.name,
-        "config": run.config.to_str(interpolate=False),
-        "corpora": corpora,
-        "settings": vars(cell.settings),
-        "start": None if cell.start is None else str(cell.start),
-        "beside": None,
-        "trains": cell.trains,
-        "seed": cell.seed,
-        "gpu_id": -1,
-        "keep": [],
-    }
-
-
 def test_a_run_and_its_outcomes(tmp_path, plan):
     plan["settings"]["epochs"] = 12
     read = read_plan(write_plan(tmp_path, plan))
     [run, *_] = prepare_runs(read)
     keep = tmp_path / "kept" / run.cell.name
-    result = run_job({**job_of(run), "keep": [str(keep)]}, tmp_path / "work")
+    result = run_job({**job_of(run, Path("plan.yml")), "keep": [str(keep)]}, tmp_path / "work")
     doc = spacy.load(keep)("takes aspirin since 3 days")
     assert set(doc.cats) == {"mood/low", "mood/high", "mood/even"}
     assert "drugs" in doc.spans
@@ -123,7 +91,7 @@ def test_corpus_without_gold_for_its_component(tmp_path, plan):
     read = read_plan(write_plan(tmp_path, plan))
     run = next(run for run in prepare_runs(read) if run.cell.name == "single/mood/1/seed-0")
     with pytest.raises(ClintlError, match=r"CL510.*'mood'.*categories 'mood/…'"):
-        run_job(job_of(run), tmp_path / "work")
+        run_job(job_of(run, Path("plan.yml")), tmp_path / "work")
 
 
 def test_headline_that_the_documents_cannot_give(tmp_path, plan, monkeypatch):
@@ -137,14 +105,14 @@ def test_headline_that_the_documents_cannot_give(tmp_path, plan, monkeypatch):
     run = next(run for run in prepare_runs(read) if run.cell.name == "single/mood/1/seed-0")
     monkeypatch.setattr("spacy_clintl.experiments.train._train", None)
     with pytest.raises(ClintlError, match=r"(?s)CL536.*'more'.*macro_auc.*cats_mood_macro_f"):
-        run_job(job_of(run), tmp_path / "work")
+        run_job(job_of(run, Path("plan.yml")), tmp_path / "work")
     assert not (tmp_path / "work" / OUTCOMES).exists()
 
 
 def test_scores_that_can_be_headlines(tmp_path, plan):
     read = read_plan(write_plan(tmp_path, plan))
     [run, *_] = prepare_runs(read)
-    scores = run_job(job_of(run), tmp_path / "work")["scores"]
+    scores = run_job(job_of(run, Path("plan.yml")), tmp_path / "work")["scores"]
     for corpus in run.cell.corpora:
         found = {key for key, value in scores[corpus.name].items() if not isinstance(value, dict)}
         assert found == set(score_names(corpus.task))
@@ -158,7 +126,7 @@ def test_auxiliary_corpora_are_taken_whole_and_not_compared(tmp_path, plan):
     size = {corpus.name: corpus.train for corpus in run.cell.corpora}
     n_words = {name: size_of(str(path))[1] for name, path in size.items()}
     assert run.words == 2 * (n_words["mood"] + n_words["drugs"] * 3 / N_TRAIN)
-    result = run_job(job_of(run), tmp_path / "work")
+    result = run_job(job_of(run, Path("plan.yml")), tmp_path / "work")
     assert result["documents"] == {"mood": N_TRAIN, "drugs": 3}
     assert result["headline"] == {"drugs": "ents_f"}
     assert set(result["score"]) == {"drugs"}
