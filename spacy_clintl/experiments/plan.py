@@ -14,7 +14,7 @@ class Settings:
 
     epochs (int): Passes of each pipeline over its own training documents. In the plan either one
         number, or a table by size with 'default' for the others.
-    evaluations (int): Points of the learning curve.
+    evaluations (int): Points of the learning curve; the last one is the end of training.
     curve_documents (int): Documents of each dev corpus that they use; 0 is all. The end score
         always uses all.
     warmup (float): The share of the updates in which the learning rate rises, where the config's

@@ -6,6 +6,7 @@ with the one that started it.
 
 import gzip
 import json
+import math
 import os
 import platform
 import random
@@ -182,7 +183,7 @@ def _train(
         patience=0,
         # The loop counts updates from 0 and stops after the one with this number.
         max_steps=updates - 1,
-        eval_frequency=max(1, (updates - 1) // job["settings"]["evaluations"]),
+        eval_frequency=math.ceil(updates / job["settings"]["evaluations"]),
         exclude=settings["frozen_components"],
         annotating_components=settings["annotating_components"],
         before_update=settings["before_update"],
@@ -191,11 +192,19 @@ def _train(
     info: dict[str, Any] = {}
     n_words = sum(len(example) for example in corpus(nlp))
     start = time.perf_counter()
+
+    def add_point(scores: dict[str, Any]) -> None:
+        epoch = round(info["words"] / n_words, 3)
+        point = {"update": info["step"] + 1, "words": info["words"], "epoch": epoch}
+        curve.append({**point, "scores": scores})
+
     for _, info, evaluated in loop:
         if evaluated is not None and info["other_scores"]:
-            point = {"update": info["step"] + 1, "words": info["words"]}
-            point["epoch"] = round(info["words"] / n_words, 3)
-            curve.append({**point, "scores": info["other_scores"]})
+            add_point(info["other_scores"])
+    # The curve ends where training does.
+    if not curve or curve[-1]["update"] <= info["step"]:
+        with nlp.use_params(optimizer.averages or {}):
+            add_point(evaluate()[1])
     seconds = time.perf_counter() - start - evaluating
     return {
         "averages": optimizer.averages or {},

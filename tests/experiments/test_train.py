@@ -46,7 +46,9 @@ def test_a_run_and_its_outcomes(tmp_path, plan):
     assert "drugs" in doc.spans
     assert result["documents"] == {"mood": N_TRAIN, "drugs": N_TRAIN}
     assert result["score"]["drugs"] > 0.5
-    assert len(result["curve"]) >= 2
+    # The last point is the end of training.
+    assert [point["update"] for point in result["curve"]][-1] == result["updates"]
+    assert len(result["curve"]) == read.settings[1.0].evaluations
     assert 0 < result["best"]["mood"]["epoch"] <= 12
     # What is kept of each document gives the scores, also of the mood that training lacks.
     kept = srsly.read_gzip_json(tmp_path / "work" / OUTCOMES)
