@@ -20,6 +20,7 @@ class Errors(metaclass=ErrorsWithCodes):
     CL110 = "{path} holds no text file. These kinds are read: {kinds}."
     CL111 = "{path} is no text file of a known kind. These kinds are read: {kinds}."
     CL112 = "{path} cannot be read: {reason}. Replace the file or leave it out."
+    CL113 = "{value!r} is no document in a .txt. Known are: {known}."
     CL128 = (
         "{option} must stand behind IN and OUT: "
         "python -m spacy clintl convert FORMAT IN OUT {option} …"

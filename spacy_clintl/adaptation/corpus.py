@@ -24,6 +24,8 @@ from .settings import AdaptSettings
 CHOICE_FILE = "corpus.json"
 KEPT_FILE = "kept.npy"
 EVALUATION, ADAPTATION = "evaluation", "adaptation text"
+# Characters and lines beyond which a .txt is not one note any more.
+PILE, PILE_LINES = 100_000, 100
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Corpus:
     choice (Choice): The counts.
     cut (Optional[tuple[int, int]]): The number of a document that is read as two, and the place
         where the second one begins.
+    txt_documents (str): What one document is in a .txt, see `read_texts`.
     """
 
     def __init__(
@@ -66,11 +69,13 @@ class Corpus:
         kept: np.ndarray,
         choice: Choice,
         cut: tuple[int, int] | None = None,
+        txt_documents: str = "file",
     ) -> None:
         self.texts = texts
         self.kept = kept
         self.choice = choice
         self.cut = cut
+        self.txt_documents = txt_documents
 
     def __len__(self) -> int:
         """RETURNS (int): How many documents are read."""
@@ -78,7 +83,8 @@ class Corpus:
 
     def read(self, counts: ReadCounts | None = None) -> Iterator[RawText]:
         """YIELDS (RawText): The documents; `counts` gets what the reading met, kept or not."""
-        for number, text in enumerate(read_texts(self.texts, counts=counts)):
+        found = read_texts(self.texts, counts=counts, txt_documents=self.txt_documents)
+        for number, text in enumerate(found):
             if self.cut is not None and number == self.cut[0]:
                 place = self.cut[1]
                 yield RawText(text.text[:place], text.where)
@@ -104,31 +110,44 @@ def choose_documents(
 
     texts (Sequence[str | Path]): Files and folders of raw text.
     folder (Path): The work folder; the choice is written there, and read when it is there.
-    settings (AdaptSettings): `deduplicate`, `near_duplicates` and `leave_out` count.
-    tell (Callable): Takes a line with the counts.
+    settings (AdaptSettings): `txt_documents`, `deduplicate`, `near_duplicates` and `leave_out`
+        count.
+    tell (Callable): Takes lines: the counts, and a .txt that may be many documents.
     RETURNS (Corpus): What is left.
     RAISES (ClintlError): Nothing is left, an evaluation set cannot be read or has no text, or
         a library for near duplicates is missing.
     """
     if not (folder / CHOICE_FILE).is_file():
-        kept, choice = _choose(texts, settings)
+        kept, choice = _choose(texts, settings, tell)
         np.save(folder / KEPT_FILE, kept)
         with whole_file(folder / CHOICE_FILE) as path:
             path.write_text(json.dumps(asdict(choice)), encoding="utf-8")
     kept = np.load(folder / KEPT_FILE)
     choice = Choice(**json.loads((folder / CHOICE_FILE).read_text(encoding="utf-8")))
     _report(choice, settings, tell)
-    return Corpus(texts, kept, choice)
+    return Corpus(texts, kept, choice, txt_documents=settings.txt_documents)
 
 
-def _choose(texts: Sequence[str | Path], settings: AdaptSettings) -> tuple[np.ndarray, Choice]:
-    evaluation = _Evaluation(settings.leave_out, near=settings.near_duplicates)
+def _choose(
+    texts: Sequence[str | Path], settings: AdaptSettings, tell: Callable[[str], None]
+) -> tuple[np.ndarray, Choice]:
+    evaluation = _Evaluation(settings)
     # Compared after evaluation texts are gone: what is left out makes no other a duplicate.
     hashes = array("Q")
-    for text in read_texts(texts):
+    piles = evaluation.piles
+    for text in read_texts(texts, txt_documents=settings.txt_documents):
         if settings.deduplicate:
             hashes.append(_digest(text.text))
+        if _is_pile(text):
+            piles.append(text.where)
         evaluation.look_in(text)
+    if piles:
+        others = f" and {len(piles) - 1:,} others" if len(piles) > 1 else ""
+        tell(
+            f"{piles[0]}{others}: read as one document each, but of many lines. If it is many "
+            "documents, say so with --txt-documents line, or paragraph where blank lines stand "
+            "between them: equal ones, and those of evaluation sets, are looked for one by one."
+        )
     left_out = evaluation.left_out()
     documents = len(left_out)
     kept = ~left_out
@@ -138,7 +157,7 @@ def _choose(texts: Sequence[str | Path], settings: AdaptSettings) -> tuple[np.nd
         )
     duplicates = _repeated(hashes, left_out) if settings.deduplicate else np.zeros_like(kept)
     kept &= ~duplicates
-    near = _near(texts, kept) if settings.near_duplicates else np.zeros_like(kept)
+    near = _near(texts, kept, settings) if settings.near_duplicates else np.zeros_like(kept)
     kept &= ~near
     return kept, Choice(
         documents=documents,
@@ -152,11 +171,19 @@ def _choose(texts: Sequence[str | Path], settings: AdaptSettings) -> tuple[np.nd
     )
 
 
+def _is_pile(text: RawText) -> bool:
+    """RETURNS (bool): Whether a text is more than the longest of notes, in lines."""
+    is_plain = text.where.lower().endswith((".txt", ".txt.gz"))
+    return is_plain and len(text.text) > PILE and text.text.count("\n") > PILE_LINES
+
+
 class _Evaluation:
     """Evaluation texts, as hashes, and which documents hold a sentence of one."""
 
-    def __init__(self, paths: Sequence[str | Path], *, near: bool) -> None:
+    def __init__(self, settings: AdaptSettings) -> None:
+        paths, near = settings.leave_out, settings.near_duplicates
         self.size, self.short, self.reading = 0, 0, ReadCounts()
+        self.piles: list[str] = []
         self._whole: set[bytes] = set()
         self._sentences = SentenceIndex()
         self._twins = TwinIndex() if near and paths else None
@@ -165,8 +192,11 @@ class _Evaluation:
         self._met: dict[int, set[bytes]] = {}
         for path in paths:
             before = self.size
-            for text in read_texts([path], counts=self.reading):
+            one = settings.txt_documents
+            for text in read_texts([path], counts=self.reading, txt_documents=one):
                 self._add(text)
+                if _is_pile(text):
+                    self.piles.append(text.where)
             if self.size == before:
                 raise ClintlError(Errors.CL443.format(path=path))
 
@@ -220,10 +250,10 @@ def _repeated(hashes: array, left_out: np.ndarray) -> np.ndarray:
     return repeated
 
 
-def _near(texts: Iterable[str | Path], kept: np.ndarray) -> np.ndarray:
+def _near(texts: Iterable[str | Path], kept: np.ndarray, settings: AdaptSettings) -> np.ndarray:
     twins = TwinIndex()
     near = np.zeros_like(kept)
-    for number, raw in enumerate(read_texts(texts)):
+    for number, raw in enumerate(read_texts(texts, txt_documents=settings.txt_documents)):
         if not kept[number]:
             continue
         text = Text(ADAPTATION, str(number), raw.text)

@@ -46,7 +46,13 @@ def cut_if_large(
     if cut is None:
         return corpus
     tell("All documents are large: the end of one is held out, not a whole one.")
-    return Corpus(corpus.texts, corpus.kept, corpus.choice, cut=tuple(cut))
+    return Corpus(
+        corpus.texts,
+        corpus.kept,
+        corpus.choice,
+        cut=tuple(cut),
+        txt_documents=corpus.txt_documents,
+    )
 
 
 def _find_cut(corpus: Corpus, tokenizer: Any, settings: AdaptSettings) -> tuple[int, int] | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..data.raw import TXT_DOCUMENTS
 from ..errors import ClintlError, Errors
 
 # Rates that held up for blocks of 128 pieces in batches of 32. A fresh head teaches the encoder
@@ -44,6 +45,8 @@ class AdaptSettings:
     precision (str): "fp32", "bf16", or "auto": bf16 where the hardware computes in it.
 
     Corpus care, see `corpus`:
+    txt_documents (str): What one document is in a .txt, of `leave_out` too: the "file", a "line",
+        or a "paragraph", which blank lines end.
     deduplicate (bool): Use what several documents say once; case and white space do not count.
     near_duplicates (bool): Leave out near duplicates, too; needs the extra `corpus`.
     leave_out (Sequence[str]): Evaluation sets; documents that share a text with them are left out.
@@ -85,6 +88,7 @@ class AdaptSettings:
     seed: int = 0
     precision: str = "auto"
 
+    txt_documents: str = "file"
     deduplicate: bool = True
     near_duplicates: bool = False
     leave_out: Sequence[str] = ()
@@ -118,6 +122,7 @@ class AdaptSettings:
             ("save_every", lambda v: v >= 1, "at least 1"),
             ("seed", lambda v: 0 <= v < 2**32, "from 0 to 4294967295"),
             ("precision", lambda v: v in ("auto", "fp32", "bf16"), "auto, fp32 or bf16"),
+            ("txt_documents", TXT_DOCUMENTS.__contains__, " or ".join(TXT_DOCUMENTS)),
             ("add_words", lambda v: v >= 0, "at least 0"),
             ("min_count", lambda v: v >= 1, "at least 1"),
             ("masking", lambda v: v in ("piece", "whole-word"), "piece or whole-word"),

@@ -58,6 +58,10 @@ def adapt_cli(
     resume: Annotated[
         bool, typer.Option("--resume/--no-resume", help="Go on with an interrupted run")
     ] = True,
+    txt_documents: Annotated[
+        str,
+        typer.Option("--txt-documents", help="What is one document in .txt: file, line, paragraph"),
+    ] = "file",
     deduplicate: Annotated[
         bool, typer.Option("--deduplicate/--no-deduplicate", help="Use equal documents once")
     ] = True,

@@ -29,6 +29,10 @@ def check_cli(
         list[Path] | None,
         typer.Option("--adaptation", help="Raw text for adaptation: a file or folder, repeatable"),
     ] = None,
+    txt_documents: Annotated[
+        str,
+        typer.Option("--txt-documents", help="What is one document in .txt: file, line, paragraph"),
+    ] = "file",
     threshold: Annotated[
         float, typer.Option(help="The least similarity of near duplicates, 0 to 1")
     ] = 0.8,
@@ -49,6 +53,7 @@ def check_cli(
     findings = check_corpus(
         named,
         adaptation=adaptation or (),
+        txt_documents=txt_documents,
         threshold=threshold,
         min_words=min_words,
         max_words=max_words,

@@ -65,6 +65,7 @@ def check_corpus(
     parts: Mapping[str, str | Path],
     *,
     adaptation: Iterable[str | Path] = (),
+    txt_documents: str = "file",
     threshold: float = 0.8,
     min_words: int = 8,
     max_words: int = 5000,
@@ -74,6 +75,7 @@ def check_corpus(
     parts (Mapping[str, str | Path]): .spacy files by the names of their parts. The first is the
         one to train on.
     adaptation (Iterable[str | Path]): Raw text for masked-language modelling.
+    txt_documents (str): What one document of it is in a .txt, see `read_texts`.
     threshold (float): The least similarity of near duplicates.
     min_words (int): Texts and sentences with fewer words are not compared.
     max_words (int): Documents with more tokens count as over-long.
@@ -94,7 +96,7 @@ def check_corpus(
             pairs += twins.add(text)
             if adaptation:
                 sentences.add(text)
-    for raw in read_texts(adaptation) if adaptation else ():
+    for raw in read_texts(adaptation, txt_documents=txt_documents) if adaptation else ():
         text = Text(ADAPTATION, raw.where, raw.text)
         pairs += twins.compare(text)
         sentences.look_in(text)

@@ -2,7 +2,7 @@
 
 | file | documents |
 |---|---|
-| `.txt`, `.txt.gz` | one a file; blank lines separate paragraphs, not documents |
+| `.txt`, `.txt.gz` | one a file, or by `txt_documents` one a line, or one between blank lines |
 | `.jsonl`, `.jsonl.gz` | one a line, under the key `text`; blank lines are passed over |
 | `.spacy` | the texts of a DocBin, which is read as a whole |
 | a folder | every such file below it, in sorted order, but not hidden ones and those of encoders |
@@ -13,18 +13,22 @@ A record that cannot be used is counted and named by file and line, never by its
 out. A file that cannot be read at all is an error.
 """
 
+import codecs
 import gzip
 import json
 import os
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import IO, Any, cast
 
 from ..errors import ClintlError, Errors
 
 KINDS = (".txt", ".txt.gz", ".jsonl", ".jsonl.gz", ".spacy")
+# What one document is in a file of text alone.
+TXT_DOCUMENTS = ("file", "line", "paragraph")
 # How many bad records are named; the others are only counted.
 NAMED = 20
 # Any of these in a folder: it is an encoder, whose vocabulary and training log are no documents.
@@ -72,20 +76,24 @@ class ReadCounts:
 
 
 def read_texts(
-    paths: Iterable[str | Path], *, counts: ReadCounts | None = None
+    paths: Iterable[str | Path], *, counts: ReadCounts | None = None, txt_documents: str = "file"
 ) -> Iterator[RawText]:
     """Read the documents of files and folders, holding one document at a time.
 
     paths (Iterable[str | Path]): Files and folders, read in the order given.
     counts (Optional[ReadCounts]): Is filled while the iterator runs.
+    txt_documents (str): What one document is in a .txt: the "file", a "line", or a "paragraph",
+        which blank lines end.
     YIELDS (RawText): Documents that are not empty.
-    RAISES (ClintlError): For a path that does not exist, a folder without text files, and a file
-        of another kind or one that cannot be read.
+    RAISES (ClintlError): For a path that does not exist, a folder without text files, a file
+        of another kind or one that cannot be read, and an unknown `txt_documents`.
     """
+    if txt_documents not in TXT_DOCUMENTS:
+        raise ClintlError(Errors.CL113.format(value=txt_documents, known=", ".join(TXT_DOCUMENTS)))
     counts = counts if counts is not None else ReadCounts()
     for path in find_text_files(paths, counts=counts):
         try:
-            for where, text in _read_file(path, counts):
+            for where, text in _read_file(path, counts, txt_documents):
                 if text.strip():
                     counts.documents += 1
                     yield RawText(text, where)
@@ -155,15 +163,19 @@ def _kind(path: Path) -> str | None:
     return next((kind for kind in KINDS if name.endswith(kind)), None)
 
 
-def _read_file(path: Path, counts: ReadCounts) -> Iterator[tuple[str, str]]:
+def _read_file(path: Path, counts: ReadCounts, txt_documents: str) -> Iterator[tuple[str, str]]:
     kind = _kind(path) or ""
     if kind == ".spacy":
         yield from _read_docbin(path)
         return
     opened = gzip.open(path, "rb") if kind.endswith(".gz") else path.open("rb")  # noqa: SIM115 - closed below
     with cast(IO[bytes], opened) as file:
-        if kind.startswith(".txt"):
+        if kind.startswith(".txt") and txt_documents == "file":
             yield from _read_plain(file, str(path), counts)
+        elif kind.startswith(".txt"):
+            lines = enumerate(file, 1)
+            parts = lines if txt_documents == "line" else _paragraphs(lines)
+            yield from _read_parts(parts, str(path), counts)
         else:
             yield from _read_jsonl(file, str(path), counts)
 
@@ -175,6 +187,30 @@ def _read_plain(file: IO[bytes], where: str, counts: ReadCounts) -> Iterator[tup
         counts.add_bad(where, "not UTF-8")
     else:
         yield where, text
+
+
+def _paragraphs(lines: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    """YIELDS (tuple): The number of the first line of each paragraph, and its bytes."""
+    for blank, found in groupby(lines, key=lambda line: not line[1].strip()):
+        if not blank:
+            number, first = next(found)
+            yield number, b"".join([first, *(line for _, line in found)])
+
+
+def _read_parts(
+    parts: Iterable[tuple[int, bytes]], path: str, counts: ReadCounts
+) -> Iterator[tuple[str, str]]:
+    for number, part in parts:
+        where = f"{path}, line {number}"
+        # A byte order mark alone is a blank line, too.
+        if not part.removeprefix(codecs.BOM_UTF8).strip():
+            continue
+        try:
+            text = part.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            counts.add_bad(where, "not UTF-8")
+        else:
+            yield where, text.rstrip("\r\n")
 
 
 def _read_jsonl(file: IO[bytes], path: str, counts: ReadCounts) -> Iterator[tuple[str, str]]:

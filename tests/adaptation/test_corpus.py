@@ -1,5 +1,6 @@
 import gzip
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -121,6 +122,48 @@ def test_several_evaluation_sets_and_what_is_left_out_makes_no_duplicate(tmp_pat
     kept, choice, _ = choose(tmp_path, texts, [one, two])
     assert kept == ["Fever."]
     assert (choice.left_out, choice.duplicates) == (3, 1)
+
+
+@pytest.mark.parametrize(("unit", "between"), [("line", "\n"), ("paragraph", "\n\n")])
+def test_documents_of_one_text_file(tmp_path, unit, between):
+    pytest.importorskip("datasketch")
+    note = "Chest pain since two days, which got worse with every step she took upstairs{}."
+    texts = ["Fever.", LONG.format(""), "fever. ", note.format(""), note.format(" slowly")]
+    (tmp_path / "notes.txt").write_text(between.join(texts) + "\n", encoding="utf-8")
+    (tmp_path / "e.txt").write_text(between.join([OTHER.format(""), LONG.format("")]))
+    settings = AdaptSettings(
+        leave_out=(str(tmp_path / "e.txt"),), near_duplicates=True, txt_documents=unit
+    )
+    work, told = tmp_path / "work", []
+    work.mkdir()
+    corpus = choose_documents([tmp_path / "notes.txt"], work, settings, told.append)
+    assert [text.text for text in corpus.read()] == ["Fever.", note.format("")]
+    choice = corpus.choice
+    assert (choice.documents, choice.left_out, choice.duplicates) == (5, 1, 1)
+    assert (choice.near_duplicates, choice.evaluation_texts) == (1, 2)
+    assert "txt-documents" not in "".join(told)
+
+
+def test_text_file_that_may_be_many_documents_is_told(tmp_path):
+    pile = "\n".join(f"{LONG.format('')} Day {i}." for i in range(2_000))
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text(f"{name} {pile}", encoding="utf-8")
+    (tmp_path / "book.txt").write_text(pile.replace("\n", " "), encoding="utf-8")
+    texts = [tmp_path / name for name in ("a.txt", "b.txt", "book.txt")]
+
+    def told_of(**settings):
+        work, told = tmp_path / "work", []
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        choose_documents(texts, work, AdaptSettings(**settings), told.append)
+        return [line for line in told if "--txt-documents line" in line]
+
+    (line,) = told_of()
+    assert f"{tmp_path / 'a.txt'} and 1 others" in line
+    assert "chest" not in line
+    assert told_of(txt_documents="line") == []
+    texts = [tmp_path / "book.txt"]
+    assert told_of() == []
 
 
 @pytest.mark.parametrize("short", ["Chest pain, mild.", "METHODS :", "...", "発熱"])

@@ -41,7 +41,7 @@ def test_end_of_a_large_document_becomes_one_of_its_own(base, tmp_path):
     corpus, told = cut(base, tmp_path, texts)
     found = [text.text for text in corpus.read()]
     assert len(found) == len(corpus) == 3
-    assert len(told) == 1
+    assert [line.startswith("All documents are large") for line in told] == [False, True]
     number = corpus.cut[0]
     whole = texts[number].read_text()
     assert found[number] + found[number + 1] == whole
@@ -66,7 +66,7 @@ def test_nothing_is_cut_where_a_document_can_be_held_out(base, tmp_path, lines, 
     texts = [write(tmp_path / f"{i}.txt", n, 4000 * i) for i, n in enumerate(lines)]
     corpus, told = cut(base, tmp_path, texts, **changes)
     assert corpus.cut is None
-    assert told == []
+    assert not [line for line in told if "held out" in line]
 
 
 class Stop(TrainerCallback):

@@ -103,6 +103,12 @@ def test_labelled_texts_are_found_in_adaptation_text_whole_and_within_longer_not
     raw.write_text(json.dumps({"text": LONG}) + "\n")
     findings = found(check_corpus({"dev": dev}, adaptation=[raw]))
     assert list(findings) == [("error", "same text", "dev | adaptation text")]
+    lines = tmp_path / "raw.txt"
+    lines.write_text(f"{filler}\n{LONG}\n")
+    findings = found(check_corpus({"dev": dev}, adaptation=[lines], txt_documents="line"))
+    assert findings == {
+        ("error", "same text", "dev | adaptation text"): (1, [f"dev-0 = {lines}, line 2"])
+    }
     # Two notes that are alike in the pile are no leak.
     raw.write_text((json.dumps({"text": filler}) + "\n") * 2)
     assert not check_corpus({"dev": dev}, adaptation=[raw])

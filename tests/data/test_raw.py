@@ -168,3 +168,42 @@ def test_files_are_read_as_they_are_asked_for(tmp_path):
     counts = ReadCounts()
     next(read_texts([path], counts=counts))
     assert counts.documents == 1
+
+
+LINES = b"\xef\xbb\xbfone\r\n\r\n  \ntwo,\xe2\x80\xa8still two\nthr\xffee\nfour"
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize(
+    ("unit", "texts", "places", "bad"),
+    [
+        ("line", ["one", "two,\u2028still two", "four"], [1, 4, 6], ["line 5"]),
+        ("paragraph", ["one"], [1], ["line 4"]),
+        ("file", [], [], [""]),
+    ],
+)
+def test_documents_of_a_text_file(tmp_path, pack, unit, texts, places, bad):
+    path = tmp_path / f"notes.txt{'.gz' if pack is gzip.compress else ''}"
+    path.write_bytes(pack(LINES))
+    counts = ReadCounts()
+    found = list(read_texts([path], counts=counts, txt_documents=unit))
+    assert [one.text for one in found] == texts
+    assert [one.where for one in found] == [f"{path}, line {place}" for place in places]
+    assert counts.bad_named == [f"{path}{', ' if at else ''}{at}: not UTF-8" for at in bad]
+    assert (counts.documents, counts.empty) == (len(texts), 0)
+
+
+def test_paragraphs_of_a_text_file(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("\n\none,\nstill one\n\t\n\ntwo\n")
+    found = list(read_texts([path], txt_documents="paragraph"))
+    assert [(one.text, one.where) for one in found] == [
+        ("one,\nstill one", f"{path}, line 3"),
+        ("two", f"{path}, line 7"),
+    ]
+
+
+def test_unknown_kind_of_document_in_a_text_file(tmp_path):
+    (tmp_path / "notes.txt").write_text("one")
+    with pytest.raises(ClintlError, match=r"CL113.*'row'.*file, line, paragraph"):
+        list(read_texts([tmp_path / "notes.txt"], txt_documents="row"))
