@@ -142,7 +142,7 @@ def _choose(
             piles.append(text.where)
         evaluation.look_in(text)
     if piles:
-        others = f" and {len(piles) - 1:,} others" if len(piles) > 1 else ""
+        others = f" and {len(piles) - 1:,} more" if len(piles) > 1 else ""
         tell(
             f"{piles[0]}{others}: read as one document each, but of many lines. If it is many "
             "documents, say so with --txt-documents line, or paragraph where blank lines stand "

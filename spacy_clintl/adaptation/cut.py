@@ -1,7 +1,7 @@
 """A held-out part for text that is nothing but large documents: the end of one of them.
 
-A few files of text, each of them one document, are no rare thing to adapt to. Held out as a whole,
-one would be half of the text.
+One file of text, or a few, each of them one document, are no rare thing to adapt to. Held out as a
+whole, one would be half of the text or all of it.
 """
 
 import json
@@ -45,7 +45,10 @@ def cut_if_large(
     cut = json.loads(path.read_text(encoding="utf-8"))
     if cut is None:
         return corpus
-    tell("All documents are large: the end of one is held out, not a whole one.")
+    if len(corpus) > 1:
+        tell("All documents are large: the end of one is held out, not a whole one.")
+    else:
+        tell("There is one document, a large one: its end is held out.")
     return Corpus(
         corpus.texts,
         corpus.kept,
@@ -57,11 +60,13 @@ def cut_if_large(
 
 def _find_cut(corpus: Corpus, tokenizer: Any, settings: AdaptSettings) -> tuple[int, int] | None:
     share, seed = settings.held_out, settings.seed
-    if share <= 0 or len(corpus) < 2:
+    if share <= 0:
         return None
     # As a rule the first document shows that there is one to hold out: a document has no more
     # pieces than characters, and the smallest one no more than its share. Else all are counted.
-    small = LARGE_DOCUMENT if 2 * share * len(corpus) < 1 else MAX_HELD_OUT_PIECES
+    # The end of a single one that is not much larger would be too little to measure anything on.
+    few = len(corpus) > 1 and 2 * share * len(corpus) < 1
+    small = LARGE_DOCUMENT if few else MAX_HELD_OUT_PIECES
     if any(len(text.text) <= small for text in corpus.read()):
         return None
     sizes, held = choose_held_out(corpus.read(), tokenizer, held_out=share, seed=seed)

@@ -159,7 +159,7 @@ def test_text_file_that_may_be_many_documents_is_told(tmp_path):
         return [line for line in told if "--txt-documents line" in line]
 
     (line,) = told_of()
-    assert f"{tmp_path / 'a.txt'} and 1 others" in line
+    assert f"{tmp_path / 'a.txt'} and 1 more" in line
     assert "chest" not in line
     assert told_of(txt_documents="line") == []
     texts = [tmp_path / "book.txt"]

@@ -52,11 +52,21 @@ def test_end_of_a_large_document_becomes_one_of_its_own(base, tmp_path):
     assert numbers == {0, 1}
 
 
+def test_end_of_a_single_large_document_is_held_out(base, tmp_path):
+    text = write(tmp_path / "a.txt", 3000)
+    corpus, told = cut(base, tmp_path, [text])
+    found = [text.text for text in corpus.read()]
+    assert len(found) == len(corpus) == 2
+    assert "".join(found) == text.read_text()
+    assert 0.03 < len(found[1]) / sum(map(len, found)) < 0.06
+    assert told[-1] == "There is one document, a large one: its end is held out."
+
+
 @pytest.mark.parametrize(
     ("lines", "changes"),
     [
         ([3000, 40], {}),
-        ([3000], {}),
+        ([300], {}),
         ([3000, 3000], {"held_out": 0}),
         ([150] * 12, {}),
         ([3000] * 2 + [10] * 9, {}),
@@ -75,12 +85,15 @@ class Stop(TrainerCallback):
             raise KeyboardInterrupt
 
 
+@pytest.mark.parametrize("files", [1, 2])
 @pytest.mark.parametrize("add_words", [0, 2])
-def test_large_files_have_a_perplexity_and_are_trained_on(base, tmp_path, add_words, monkeypatch):
+def test_large_files_have_a_perplexity_and_are_trained_on(
+    base, tmp_path, add_words, files, monkeypatch
+):
     for module in (blocks, cutting):
         monkeypatch.setattr(module, "LARGE_DOCUMENT", 500)
         monkeypatch.setattr(module, "MAX_HELD_OUT_PIECES", 4000)
-    texts = [write(tmp_path / "a.txt", 300), write(tmp_path / "b.txt", 300, 500)]
+    texts = [write(tmp_path / f"{i}.txt", 300, 500 * i) for i in range(files)]
     values = {"max_steps": 3, "batch_size": 16, "block_length": 64, "precision": "fp32"}
     settings = AdaptSettings(**values, save_every=1, add_words=add_words, min_count=1)
     told = []
@@ -90,17 +103,17 @@ def test_large_files_have_a_perplexity_and_are_trained_on(base, tmp_path, add_wo
     assert report["resumed_from_step"] > 0
     text = report["text"]
     assert 0.03 * text["pieces"] < text["held_out_pieces"] < 0.07 * text["pieces"]
-    assert (text["documents"], text["held_out_documents"]) == (3, 1)
+    assert (text["documents"], text["held_out_documents"]) == (files + 1, 1)
     assert text["words"] == sum(one["words"] for one in report["corpora"])
     assert report["corpus"]["cut"]
     assert report["held_out_perplexity"]["after"] is not None
     if add_words:
         pieces = report["vocabulary"]["held_out_pieces_per_word"]
         assert 1 < pieces["after"] < pieces["before"]
-    assert sum("the end of one is held out" in line for line in told) == 2
+    assert sum("end" in line and "is held out" in line for line in told) == 2
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
-    assert "Used: 2 documents" in card
-    assert "2 documents to train on, the end of one held out." in card
+    assert f"Used: {files} documents" in card
+    assert f"{files} documents to train on, the end of one held out." in card
     assert report == json.loads((tmp_path / "out" / "adaptation.json").read_text())
 
 
