@@ -167,7 +167,7 @@ def adapt(
             "seconds": round(time.perf_counter() - began, 1),
         }
         if found.growth is not None:
-            report["vocabulary"] = found.growth.report(settings, found.counts.held_out_pieces)
+            report["vocabulary"] = found.growth.report(settings, found.counts)
         if processes.is_main:
             _write(run, report, out)
         processes.wait()

@@ -264,11 +264,12 @@ def _vocabulary(found: dict[str, Any] | None) -> str:
     if found is None:
         return ""
     told = f"\n\n## Vocabulary\n\n{found['n_added']:,} entries were added to the base's."
-    pieces = found["held_out_pieces_per_word"]
-    if pieces["before"] is None:
-        return told
-    shares = f"{pieces['before']:.2f} before, {pieces['after']:.2f} after"
-    return f"{told} Word pieces a held-out word: {shares}."
+    for key, what in (("held_out_pieces_per_word", "held-out word"), ("pieces_per_word", "word")):
+        pieces = found[key]
+        if pieces["before"] is not None:
+            shares = f"{pieces['before']:.2f} before, {pieces['after']:.2f} after"
+            told += f" Word pieces a {what}: {shares}."
+    return told
 
 
 def _perplexities(found: dict[str, float | None], fresh: bool) -> str:

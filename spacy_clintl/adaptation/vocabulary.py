@@ -23,7 +23,7 @@ from transformers import AutoTokenizer
 
 from ..errors import ClintlError, Errors
 from ..util import quiet_transformers, whole_folder
-from .blocks import choose_held_out, count_words, portions
+from .blocks import PieceCounts, choose_held_out, count_words, portions
 from .corpus import Corpus
 from .growth import WordPieceGrowth, growth_of
 from .settings import AdaptSettings
@@ -49,6 +49,8 @@ class Growth:
     held_out_words (int): Words of the held-out part, runs of characters other than white space.
     pieces_before (int): Word pieces of the held-out part as the base cuts it.
     held_out (list[int]): The numbers of the held-out documents.
+    all_pieces_before (int): Word pieces of all documents as the base cuts them.
+    separators (int): Documents with a word piece: each gets a separator when it is packed.
     """
 
     words: list[str]
@@ -58,6 +60,8 @@ class Growth:
     held_out_words: int
     pieces_before: int
     held_out: list[int]
+    all_pieces_before: int = 0
+    separators: int = 0
 
     def mask(self, documents: int) -> np.ndarray:
         """RETURNS (numpy.ndarray): Which documents are held out, shape (documents,)."""
@@ -65,21 +69,28 @@ class Growth:
         mask[self.held_out] = True
         return mask
 
-    def report(self, settings: AdaptSettings, held_out_pieces: int) -> dict[str, Any]:
+    def report(self, settings: AdaptSettings, counts: PieceCounts) -> dict[str, Any]:
         """Sum up for `adaptation.json`.
 
         settings (AdaptSettings): The run's settings.
-        held_out_pieces (int): Word pieces of the held-out part, separators included.
-        RETURNS (dict): Number of entries, pieces a word before and after, and the words.
+        counts (PieceCounts): Word pieces as the grown tokenizer cuts, separators included.
+        RETURNS (dict): Number of entries, the words, and pieces a word before and after: of the
+            held-out part, which had no say in them, and of all documents.
         """
-        n = self.held_out_words
-        pieces = {"before": self.pieces_before, "after": held_out_pieces - len(self.held_out)}
+        held = counts.held_out_pieces - len(self.held_out)
+        everything = counts.pieces - self.separators
         return {
             "n_added": len(self.entries),
             "min_count": settings.min_count,
-            "held_out_pieces_per_word": {k: v / n if n else None for k, v in pieces.items()},
+            "held_out_pieces_per_word": _ratios(self.pieces_before, held, self.held_out_words),
+            "pieces_per_word": _ratios(self.all_pieces_before, everything, counts.words),
             "added": self.words,
         }
+
+
+def _ratios(before: int, after: int, words: int) -> dict[str, float | None]:
+    shares = {"before": before, "after": after}
+    return {key: pieces / words if words else None for key, pieces in shares.items()}
 
 
 def grow_vocabulary(
@@ -123,6 +134,8 @@ def grow_vocabulary(
             held_out_words=n_words,
             pieces_before=int(sizes[held].sum()),
             held_out=np.flatnonzero(held).tolist(),
+            all_pieces_before=int(sizes.sum()),
+            separators=int((sizes > 0).sum()),
         )
         with whole_folder(folder) as temporary:
             grown.save_pretrained(temporary)

@@ -172,7 +172,9 @@ def _summary(out: Path, report: dict[str, Any]) -> str:
         if report["plan"]["average"]:
             line += f" ({found['after_training']:.1f} before averaging)"
     if "vocabulary" in report:
-        pieces = report["vocabulary"]["held_out_pieces_per_word"]
-        if pieces["before"] is not None:
-            line += f", {pieces['before']:.2f} -> {pieces['after']:.2f} pieces a word"
+        grown = report["vocabulary"]
+        what, pieces = "held-out word", grown["held_out_pieces_per_word"]
+        if pieces["before"] is None:
+            what, pieces = "word", grown["pieces_per_word"]
+        line += f", {pieces['before']:.2f} -> {pieces['after']:.2f} pieces a {what}"
     return line

@@ -379,6 +379,10 @@ def test_held_out_documents_are_those_of_the_run_without_words(tmp_path, text):
     after = grown["vocabulary"]["held_out_pieces_per_word"]["after"]
     saved = plain["text"]["held_out_pieces"] - grown["text"]["held_out_pieces"]
     assert before / after == pytest.approx(held / (held - saved))
+    every = grown["vocabulary"]["pieces_per_word"]
+    for key, report in (("before", plain), ("after", grown)):
+        found = report["text"]
+        assert every[key] == pytest.approx((found["pieces"] - found["documents"]) / found["words"])
     assert "vocabulary" not in plain
 
 
@@ -392,6 +396,9 @@ def test_words_in_few_documents_are_not_added(tmp_path, text):
     report, _ = run(base, tmp_path / "one", text, min_count=1, add_words=100, held_out=0)
     assert "quillfeather" in report["vocabulary"]["added"]
     assert report["vocabulary"]["held_out_pieces_per_word"] == {"before": None, "after": None}
+    pieces = report["vocabulary"]["pieces_per_word"]
+    assert 1 < pieces["after"] < pieces["before"]
+    assert "Word pieces a word: " in (tmp_path / "one" / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("model", ["WordLevel", "BPE"])

@@ -63,6 +63,30 @@ def test_options_reach_the_run(tmp_path, text, clintl):
     assert "perplexity" not in output
 
 
+@pytest.mark.parametrize("held_out", [0, 0.2])
+def test_words_of_a_text_with_a_document_a_line(tmp_path, clintl, held_out):
+    make_wordpiece_bert(tmp_path / "base")
+    lines = [f"{s} Pneumonitis on day {i}." for i, s in enumerate(SENTENCES * 6)]
+    (tmp_path / "notes.txt").write_text("\n".join([*lines, lines[0].upper()]), encoding="utf-8")
+    options = ("--txt-documents", "line", "--add-words", 1, "--min-count", 9)
+    options += ("--held-out", held_out)
+    arguments = ("adapt", tmp_path / "base", tmp_path / "out", tmp_path / "notes.txt")
+    code, output = clintl(*arguments, *SMALL, *options)
+    assert code == 0, output
+    report = json.loads((tmp_path / "out" / "adaptation.json").read_text())
+    assert (report["corpus"]["documents"], report["corpus"]["kept"]) == (43, 42)
+    assert report["vocabulary"]["added"] == ["pneumonitis"]
+    part, what = ("held_out_", "held-out ") if held_out else ("", "")
+    pieces = report["vocabulary"][f"{part}pieces_per_word"]
+    assert 1 < pieces["after"] < pieces["before"]
+    told = f"{pieces['before']:.2f} -> {pieces['after']:.2f} pieces a {what}word"
+    assert told in output
+    code, output = clintl(*arguments, "--txt-documents", "row")
+    assert code == 1
+    assert "CL405" in output
+    assert "file or line or paragraph" in output
+
+
 def test_records_that_cannot_be_used_have_a_line_each(tmp_path, text):
     make_wordpiece_bert(tmp_path / "base")
     bad = tmp_path / f"{'a' * 90}.jsonl"
