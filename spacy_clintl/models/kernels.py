@@ -13,6 +13,8 @@ from torch.overrides import TorchFunctionMode
 
 # Longer sequences keep torch's own attention: the memory of plain products grows with the square.
 MAX_PLAIN_LENGTH = 1024
+# By the bytes of a number.
+WHOLE_NUMBERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 def training_kernels(device: torch.device) -> AbstractContextManager:
@@ -94,19 +96,30 @@ def _dropout(
 
 
 class _Dropout(torch.autograd.Function):
-    """Dropout whose numbers are drawn four at a time, 16 bits each."""
+    """Dropout whose numbers are drawn four at a time, 15 bits each, and whose mask is one of bits.
+
+    Turning booleans into numbers, to multiply with, takes torch longer than all of this.
+    """
 
     @staticmethod
     def forward(ctx: Any, values: torch.Tensor, p: float) -> torch.Tensor:
         n_draws = -(-values.numel() // 4)
         draws = torch.empty(n_draws, dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
-        kept = draws[: values.numel()] >= round(p * 2**16) - 2**15
-        mask = kept.to(values.dtype).view(values.shape)
+        draws = draws[: values.numel()].bitwise_right_shift_(1)
+        # What is drawn below this is dropped. A difference's sign fills the number: all bits set
+        # where it is negative, none elsewhere.
+        least = round(p * 2**15) - 2**14
+        mask = draws.neg_().add_(least - 1).bitwise_right_shift_(15).view(values.shape)
         ctx.save_for_backward(mask)
         ctx.scale = 1.0 / (1.0 - p)
-        return (values * mask).mul_(ctx.scale)
+        return _masked(values, mask).mul_(ctx.scale)
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         (mask,) = ctx.saved_tensors
-        return (gradient * mask).mul_(ctx.scale), None
+        return _masked(gradient, mask).mul_(ctx.scale), None
+
+
+def _masked(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    bits = WHOLE_NUMBERS[values.element_size()]
+    return values.view(bits).bitwise_and(mask.to(bits)).view(values.dtype)

@@ -73,6 +73,31 @@ def test_dropout_drops_its_share_and_keeps_the_mean(dtype, rate):
     assert torch.equal(values.grad, dropped.detach())  # the values are ones
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_dropout_drops_the_same_in_every_type_and_layout(dtype):
+    values = torch.linspace(1, 3, 35).view(5, 7).t()
+    found = []
+    for kind in (torch.float32, dtype):
+        own = values.to(kind, copy=True).requires_grad_()
+        torch.manual_seed(3)
+        with CpuTraining():
+            dropped = functional.dropout(own, 0.3)
+        (dropped * values.to(kind)).sum().backward()
+        found.append((dropped.float(), own.grad.float()))
+    for one, other in zip(*found, strict=True):
+        assert 0 < (one == 0).sum() < 25
+        assert torch.allclose(one, other, rtol=0.02)
+    kept = found[0][0] != 0
+    assert torch.allclose(found[0][0][kept], values[kept] / 0.7)
+
+
+@pytest.mark.parametrize("p", [1e-6, 0.9999])
+def test_dropout_of_rates_near_the_ends(p):
+    with CpuTraining():
+        share = (functional.dropout(torch.ones(2**20), p) == 0).float().mean()
+    assert abs(share - p) < 1e-4
+
+
 def test_dropout_follows_the_seed():
     results = []
     for seed in (0, 0, 1):
