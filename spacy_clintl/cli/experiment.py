@@ -18,7 +18,7 @@ def experiment_cli(
     ],
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", help="A variant, corpus, size, 'seed-0', or 'single/*/0.1/*'"),
+        typer.Option("--only", help="A variant, corpus, size; 'hoc/0.1', 'single/*/0.1/*'"),
     ] = None,
     gpu_id: Annotated[
         int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the processor")

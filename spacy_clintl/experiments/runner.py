@@ -64,8 +64,8 @@ def prepare_runs(plan: Plan, only: Sequence[str] = ()) -> list[Run]:
     """Check all runs of a plan and give each its id.
 
     plan (Plan): The plan.
-    only (Sequence[str]): Parts of names ('multitask', 'hoc', '0.1', 'seed-0'), or patterns for
-        whole names ('single/*/0.1/*'); a run that any of them fits is taken, and those that it
+    only (Sequence[str]): Parts of names ('multitask', 'hoc', 'hoc/0.1', 'seed-0'), or patterns
+        for whole names ('single/*/0.1/*'); a run that any of them fits is taken, and those that it
         needs. None takes all.
     RETURNS (list[Run]): The runs.
     RAISES (ClintlError): A config or a file does not fit the plan, or `only` fits no run.
@@ -389,6 +389,6 @@ def _work(path: Path) -> Path:
 
 
 def _fits(cell: Cell, name: str) -> bool:
-    parts = cell.name.split("/")
+    is_part = f"/{name}/" in f"/{cell.name}/"
     corpora = [corpus.name for corpus in cell.corpora]
-    return name in parts or corpora == [name] or fnmatchcase(cell.name, name)
+    return is_part or corpora == [name] or fnmatchcase(cell.name, name)

@@ -67,19 +67,18 @@ def _attention(
     rows, heads, length, width = query.shape
     flat = (rows * heads, length, width)
     dtype = query.dtype
-    if mask is None:
-        bias, beta = query.new_zeros(1), 0.0
-    else:
-        # The lowest number of one type can be minus infinity in another.
-        mask = mask.clamp(min=torch.finfo(dtype).min).to(dtype)
-        bias, beta = mask.expand(rows, heads, length, length).reshape(-1, length, length), 1.0
+    # The mask is added afterwards: as a part of the product it takes several times as long.
     scores = torch.baddbmm(
-        bias,
+        query.new_zeros(1),
         query.reshape(flat),
         key.reshape(flat).transpose(1, 2),
-        beta=beta,
+        beta=0.0,
         alpha=width**-0.5 if scale is None else scale,
     )
+    if mask is not None:
+        # The lowest number of one type can be minus infinity in another.
+        mask = mask.clamp(min=torch.finfo(dtype).min).to(dtype)
+        scores.view(rows, heads, length, length).add_(mask)
     # The type is named so that autocasting does not widen it: sums are kept in full precision.
     weights = _dropout(torch.softmax(scores, dim=-1, dtype=dtype), dropout_p, training=True)
     return torch.bmm(weights, value.reshape(flat)).view(rows, heads, length, width)

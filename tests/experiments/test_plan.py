@@ -180,4 +180,11 @@ def test_options(tmp_path, monkeypatch):
     assert status == 0
     assert "single/mood/1/seed-0" in output
     assert "both/" not in output
+    # Neighbouring parts, but no pieces of parts.
+    status, output = clintl(plan, runs, "--list", "--only", "single/mood")
+    assert status == 0
+    assert "single/mood/1/seed-0" in output
+    assert "/drugs/" not in output
+    for part in ("ingle/mood", "single/moo", "single/seed-0"):
+        assert "CL509" in clintl(plan, runs, "--list", "--only", part)[1]
     assert not runs.exists()
