@@ -212,7 +212,7 @@ def _prepare(
                 tokenizer, corpus, work, settings, base=base, tell=tell
             )
         counts, train, held = _pieces(corpus, tokenizer, work, settings, tell, growth)
-        corpora = describe_corpora(texts, work)
+        corpora = describe_corpora(texts, work, settings.txt_documents)
     return _Prepared(work, tokenizer, growth, corpus, counts, train, held, corpora)
 
 

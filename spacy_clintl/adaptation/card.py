@@ -81,11 +81,14 @@ Of masked word pieces in held-out documents, with {mask_share} of the pieces mas
 """
 
 
-def describe_corpora(texts: Sequence[str | Path], work: Path) -> list[dict[str, Any]]:
+def describe_corpora(
+    texts: Sequence[str | Path], work: Path, txt_documents: str = "file"
+) -> list[dict[str, Any]]:
     """Count and hash each text that was given, once a run.
 
     texts (Sequence[str | Path]): Files and folders of raw text.
     work (Path): The run's work folder, which keeps the outcome.
+    txt_documents (str): What one document is in a .txt, see `read_texts`.
     RETURNS (list[dict]): Name without its folder, files, documents, words and SHA-256 of each; that
         of a folder is the one of its files' sums, a line each.
     RAISES (ClintlError): For files that cannot be read.
@@ -95,7 +98,7 @@ def describe_corpora(texts: Sequence[str | Path], work: Path) -> list[dict[str, 
     found = []
     for text in map(Path, texts):
         files, documents, words = find_text_files([text]), 0, 0
-        for document in read_texts([text]):
+        for document in read_texts([text], txt_documents=txt_documents):
             documents, words = documents + 1, words + count_words(portions(document.text))
         sums = [sha256_of(file) for file in files]
         lines = "".join(f"{one}\n" for one in sums)

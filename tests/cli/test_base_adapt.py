@@ -75,6 +75,7 @@ def test_words_of_a_text_with_a_document_a_line(tmp_path, clintl, held_out):
     assert code == 0, output
     report = json.loads((tmp_path / "out" / "adaptation.json").read_text())
     assert (report["corpus"]["documents"], report["corpus"]["kept"]) == (43, 42)
+    assert (report["corpora"][0]["files"], report["corpora"][0]["documents"]) == (1, 43)
     assert report["vocabulary"]["added"] == ["pneumonitis"]
     part, what = ("held_out_", "held-out ") if held_out else ("", "")
     pieces = report["vocabulary"][f"{part}pieces_per_word"]
