@@ -60,7 +60,7 @@ def cut_if_large(
 
 def _find_cut(corpus: Corpus, tokenizer: Any, settings: AdaptSettings) -> tuple[int, int] | None:
     share, seed = settings.held_out, settings.seed
-    if share <= 0:
+    if share <= 0 or not len(corpus):
         return None
     # As a rule the first document shows that there is one to hold out: a document has no more
     # pieces than characters, and the smallest one no more than its share. Else all are counted.
