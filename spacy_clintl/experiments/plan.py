@@ -39,6 +39,8 @@ class DataSet:
     task (str | None): The task of a classification corpus; None is an entity corpus.
     further (dict[str, Path]): More dev documents by names of their own, on which every run of the
         corpus is scored as well.
+    epochs (dict[float | None, int]): Its passes by size, where they are not those of the plan's
+        settings; None stands for every other size.
     form (Path | None): The training documents as a variant reads them, one by one the same: their
         translations. Which of them are drawn is decided by `train`.
     also (tuple[Path, ...]): What a variant trains on besides, all of it.
@@ -55,6 +57,7 @@ class DataSet:
     component: str
     task: str | None = None
     further: dict[str, Path] = field(default_factory=dict)
+    epochs: dict[float | None, int] = field(default_factory=dict)
     form: Path | None = None
     also: tuple[Path, ...] = ()
     through: dict[str, Any] | None = None
@@ -178,7 +181,7 @@ def cells_of(plan: Plan) -> Iterator[Cell]:
                         tuple(_for_run(plan.corpora[name], variant, seed) for name in group),
                         size,
                         seed,
-                        _settings_of(plan, variant, size),
+                        _settings_of(plan, variant, group, size),
                         everything,
                         _found(plan, variant, variant.start, group, size, seed, cells),
                         _found(plan, variant, variant.beside, group, size, seed, cells),
@@ -248,9 +251,14 @@ def _for_run(corpus: DataSet, variant: Variant, seed: int) -> DataSet:
     )
 
 
-def _settings_of(plan: Plan, variant: Variant, size: float) -> Settings:
+def _settings_of(plan: Plan, variant: Variant, group: tuple[str, ...], size: float) -> Settings:
     settings = plan.settings[size]
-    return replace(settings, epochs=variant.epochs.get(size, settings.epochs))
+    epochs = variant.epochs.get(size)
+    if epochs is None:
+        # One pipeline for several has as many passes as the one of them that wants most.
+        tables = (plan.corpora[name].epochs for name in group)
+        epochs = max(table.get(size, table.get(None, settings.epochs)) for table in tables)
+    return replace(settings, epochs=epochs)
 
 
 def _filled(text: str, seed: int, corpus: str) -> str:

@@ -65,6 +65,8 @@ def read_plan(path: str | Path) -> Plan:
     sizes = {size for variant in variants.values() for size in variant.sizes}
     # A size in a table that no run has is a slip, and its number would go to none.
     _check_sizes(read, "settings", values, "epochs", sizes)
+    for name, own in top["corpora"].items():
+        _check_sizes(read, f"the corpus '{name}'", own, "epochs", sizes)
     _check_sizes(read, "the plan", top, "seeds", sizes)
     by_size = {size: replace(settings, epochs=epochs.get(size, epochs[None])) for size in sizes}
     return Plan(path, by_size, corpora, variants)
@@ -135,7 +137,7 @@ class _Reader:
 
 def _read_corpus(read: _Reader, name: str, values: Any) -> DataSet:
     where = f"the corpus '{name}'"
-    known = ("train", "dev", "score", "component", "task", "further")
+    known = ("train", "dev", "score", "component", "task", "further", "epochs")
     values = read.table(values, where, known)
     text = {key: read.text(values, where, key) for key in ("train", "dev", "score", "component")}
     task = read.text(values, where, "task") if values.get("task") is not None else None
@@ -146,7 +148,8 @@ def _read_corpus(read: _Reader, name: str, values: Any) -> DataSet:
     more = {str(name): Path(path) for name, path in further.items()}
     for other in more:
         read.name(where, "further", other)
-    return DataSet(name, train, dev, text["score"], text["component"], task, more)
+    epochs = _epochs(read, where, values)
+    return DataSet(name, train, dev, text["score"], text["component"], task, more, epochs)
 
 
 def _read_variant(

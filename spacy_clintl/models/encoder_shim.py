@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ UPDATES_WITHOUT_GRADIENT = 5
 
 # On a CPU, activations that fit its cache are worth more than large products.
 SUBBATCH_PIECES = {"cpu": 1536}
+# What a pass over the encoder costs besides its pieces, as a number of them: measured in training.
+PASS_COST = {"cpu": 200}
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,8 @@ class EncoderShim(PyTorchShim):
             warnings.warn(Warnings.CW498.format(n=UPDATES_WITHOUT_GRADIENT), stacklevel=2)
         self._model.train(is_train)
         budget = self.settings.subbatch_pieces or SUBBATCH_PIECES.get(self.device.type, 16384)
-        packs = pack_by_length([len(ids) for ids in inputs], budget)
+        pass_cost = PASS_COST.get(self.device.type, math.inf)
+        packs = pack_by_length([len(ids) for ids in inputs], budget, pass_cost)
         outputs: list[Any] = [None] * len(inputs)
         kept: list[torch.Tensor] = []
         n_pieces = 0

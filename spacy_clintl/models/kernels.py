@@ -57,6 +57,7 @@ def _attention(
     query, key, value (Tensor): Shape (rows, heads, pieces, width).
     """
     plain = query.dim() == 4 and query.shape == key.shape == value.shape and not is_causal
+    plain = plain and 0.0 <= dropout_p < 1.0
     mask = attn_mask
     if mask is not None and (mask.dtype == torch.bool or mask.requires_grad or mask.dim() != 4):
         plain = False
@@ -64,24 +65,76 @@ def _attention(
         return functional.scaled_dot_product_attention(
             query, key, value, attn_mask, dropout_p, is_causal, scale=scale, **rest
         )
-    rows, heads, length, width = query.shape
-    flat = (rows * heads, length, width)
-    dtype = query.dtype
-    # The mask is added afterwards: as a part of the product it takes several times as long.
-    scores = torch.baddbmm(
-        query.new_zeros(1),
-        query.reshape(flat),
-        key.reshape(flat).transpose(1, 2),
-        beta=0.0,
-        alpha=width**-0.5 if scale is None else scale,
-    )
+    if torch.is_autocast_enabled(query.device.type):
+        # As autocasting does it to torch's own: rotated queries come in full precision.
+        dtype = torch.get_autocast_dtype(query.device.type)
+        query, key, value = query.to(dtype), key.to(dtype), value.to(dtype)
     if mask is not None:
         # The lowest number of one type can be minus infinity in another.
-        mask = mask.clamp(min=torch.finfo(dtype).min).to(dtype)
-        scores.view(rows, heads, length, length).add_(mask)
-    # The type is named so that autocasting does not widen it: sums are kept in full precision.
-    weights = _dropout(torch.softmax(scores, dim=-1, dtype=dtype), dropout_p, training=True)
-    return torch.bmm(weights, value.reshape(flat)).view(rows, heads, length, width)
+        mask = mask.clamp(min=torch.finfo(query.dtype).min).to(query.dtype)
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    return _Attention.apply(query, key, value, mask, dropout_p, scale)
+
+
+class _Attention(torch.autograd.Function):
+    """Attention that keeps two numbers a pair of pieces for its backward pass.
+
+    Torch would keep four, and new memory is what costs.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        mask: torch.Tensor | None,
+        p: float,
+        scale: float,
+    ) -> torch.Tensor:
+        rows, heads, length, width = ctx.shape = query.shape
+        query, key, value = (
+            part.reshape(rows * heads, length, width) for part in (query, key, value)
+        )
+        # The mask is added afterwards: as a part of the product it takes several times as long.
+        weights = _product(query, key.transpose(1, 2), scale)
+        if mask is not None:
+            weights.view(rows, heads, length, length).add_(mask)
+        weights = torch.softmax(weights, dim=-1)
+        bits = _draw_bits(weights, p) if p else None
+        ctx.save_for_backward(query, key, value, weights, bits)
+        ctx.scale, ctx.p = scale, p
+        return _product(_thinned(weights, bits, p), value).view(ctx.shape)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        query, key, value, weights, bits = ctx.saved_tensors
+        gradient = gradient.reshape(query.shape)
+        # The narrow side is the one that is turned around.
+        to_value = _product(gradient.transpose(1, 2), _thinned(weights, bits, ctx.p))
+        to_scores = _product(gradient, value.transpose(1, 2), 1.0 / (1.0 - ctx.p))
+        if bits is not None:
+            _mask(to_scores, bits)
+        to_scores = torch._softmax_backward_data(to_scores, weights, -1, weights.dtype)
+        to_query = _product(to_scores, key, ctx.scale)
+        to_key = _product(query.transpose(1, 2), to_scores, ctx.scale)
+        return (
+            to_query.view(ctx.shape),
+            to_key.transpose(1, 2).view(ctx.shape),
+            to_value.transpose(1, 2).view(ctx.shape),
+            None,
+            None,
+            None,
+        )
+
+
+def _product(one: torch.Tensor, other: torch.Tensor, scale: float = 1.0) -> torch.Tensor:
+    """Multiply stacks of matrices; in bf16 `torch.bmm` is several times as slow for some shapes."""
+    return torch.baddbmm(one.new_zeros(1), one, other, beta=0.0, alpha=scale)
+
+
+def _thinned(weights: torch.Tensor, bits: torch.Tensor | None, p: float) -> torch.Tensor:
+    return weights if bits is None else _mask(weights.clone(), bits).mul_(1.0 / (1.0 - p))
 
 
 def _dropout(
@@ -102,23 +155,30 @@ class _Dropout(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, values: torch.Tensor, p: float) -> torch.Tensor:
-        n_draws = -(-values.numel() // 4)
-        draws = torch.empty(n_draws, dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
-        draws = draws[: values.numel()].bitwise_right_shift_(1)
-        # What is drawn below this is dropped. A difference's sign fills the number: all bits set
-        # where it is negative, none elsewhere.
-        least = round(p * 2**15) - 2**14
-        mask = draws.neg_().add_(least - 1).bitwise_right_shift_(15).view(values.shape)
-        ctx.save_for_backward(mask)
+        bits = _draw_bits(values, p)
+        ctx.save_for_backward(bits)
         ctx.scale = 1.0 / (1.0 - p)
-        return _masked(values, mask).mul_(ctx.scale)
+        return _mask(values.clone(), bits).mul_(ctx.scale)
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
-        (mask,) = ctx.saved_tensors
-        return _masked(gradient, mask).mul_(ctx.scale), None
+        (bits,) = ctx.saved_tensors
+        return _mask(gradient.clone(), bits).mul_(ctx.scale), None
 
 
-def _masked(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    bits = WHOLE_NUMBERS[values.element_size()]
-    return values.view(bits).bitwise_and(mask.to(bits)).view(values.dtype)
+def _draw_bits(values: torch.Tensor, p: float) -> torch.Tensor:
+    """Draw what is kept: a number a value, all of its bits set, or none where it is dropped."""
+    n_draws = -(-values.numel() // 4)
+    draws = torch.empty(n_draws, dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
+    draws = draws[: values.numel()].bitwise_right_shift_(1)
+    # What is drawn below this is dropped. A difference's sign fills the number: all bits set where
+    # it is negative, none elsewhere.
+    least = round(p * 2**15) - 2**14
+    return draws.neg_().add_(least - 1).bitwise_right_shift_(15).view(values.shape)
+
+
+def _mask(values: torch.Tensor, bits: torch.Tensor) -> torch.Tensor:
+    """Set what was dropped to zero, in place."""
+    kind = WHOLE_NUMBERS[values.element_size()]
+    values.view(kind).bitwise_and_(bits.to(kind))
+    return values

@@ -1,5 +1,6 @@
 """Sub-batches of windows with little padding, and of few different shapes."""
 
+import math
 from collections.abc import Sequence
 
 # Kernels are compiled and cached for each shape they meet: with shapes of every size, a training
@@ -7,17 +8,26 @@ from collections.abc import Sequence
 LENGTH_STEP, ROW_STEP = 8, 4
 
 
-def pack_by_length(lengths: Sequence[int], budget: int) -> list[list[int]]:
+def pack_by_length(
+    lengths: Sequence[int], budget: int, pass_cost: float = math.inf
+) -> list[list[int]]:
     """Sort sequences by length and pack neighbours until a padded sub-batch is full.
 
     lengths (Sequence[int]): Each sequence's length.
     budget (int): The greatest size of a sub-batch: sequences times the padded length of the
         longest. A sequence that is longer makes a sub-batch by itself.
+    pass_cost (float): What one more sub-batch costs, as a number of padded pieces: where the rest
+        of one would be padded by more, it becomes one of its own.
     RETURNS (list[list[int]]): The sub-batches, longest first, as positions in `lengths`.
     """
     packs: list[list[int]] = []
     room = 0
-    for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    for n, i in enumerate(order):
+        if room:
+            padding = lengths[packs[-1][0]] - lengths[i]
+            if padding * len(order[n : n + room]) > pass_cost:
+                room = 0
         if not room:
             packs.append([])
             room = max(1, budget // _up(max(1, lengths[i]), LENGTH_STEP))

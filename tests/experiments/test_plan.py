@@ -36,6 +36,8 @@ def set_in(plan, path, value):
         ("settings/epochs", 0, "CL502", "epochs"),
         ("corpora/mood/extra", 3, "CL501", "the corpus 'mood'"),
         ("corpora/mood/further", {"drugs": "x.spacy"}, "CL502", "drugs"),
+        ("corpora/mood/epochs", {"default": 0}, "CL502", "the corpus 'mood'"),
+        ("corpora/mood/epochs", {300: 2}, "CL502", "the corpus 'mood'"),
         ("corpora/mood/further", ["x.spacy"], "CL502", "further"),
         ("corpora/mood/score", None, "CL502", "score"),
         ("corpora/mood/dev", "nowhere.spacy", "CL100", "nowhere.spacy"),
@@ -131,6 +133,30 @@ def test_tables_of_sizes_that_some_variant_has(tmp_path):
     read = read_plan(write_plan(tmp_path, plan))
     by_size = {c.size: c.settings.epochs for c in cells_of(read) if c.variant.name == "both"}
     assert by_size == {0.5: 9, 1.0: 3}
+
+
+def test_epochs_of_a_corpus(tmp_path):
+    plan = plan_of(tmp_path)
+    plan["settings"]["epochs"] = 3
+    plan["sizes"] = [0.5, 1.0]
+    plan["corpora"]["mood"]["epochs"] = {0.5: 5}
+    plan["variants"]["both"]["epochs"] = {1.0: 4}
+
+    def epochs() -> dict[str, int]:
+        cells = cells_of(read_plan(write_plan(tmp_path, plan)))
+        return {cell.name: cell.settings.epochs for cell in cells}
+
+    assert epochs() == {
+        "single/mood/0.5/seed-0": 5,
+        "single/drugs/0.5/seed-0": 3,
+        "both/mood+drugs/0.5/seed-0": 5,  # the one of them that wants most
+        "single/mood/1/seed-0": 3,
+        "single/drugs/1/seed-0": 3,
+        "both/mood+drugs/1/seed-0": 4,  # a variant's own go before
+    }
+    plan["corpora"]["mood"]["epochs"] = 2
+    assert epochs()["single/mood/1/seed-0"] == 2
+    assert epochs()["both/mood+drugs/0.5/seed-0"] == 3
 
 
 @pytest.mark.parametrize("path", sorted(PLANS.glob("*.yml")), ids=lambda path: path.stem)

@@ -200,6 +200,14 @@ def test_packs_keep_to_the_budget():
         assert len(pack) == 1 or len(pack) * max(lengths[i] for i in pack) <= 100
 
 
+def test_what_would_be_padded_more_than_a_pass_costs_is_a_pack_of_its_own():
+    lengths = [5, 100, 6, 5, 90, 6]
+    assert pack_by_length(lengths, 2048) == [[1, 4, 2, 5, 0, 3]]
+    assert pack_by_length(lengths, 2048, pass_cost=400) == [[1, 4, 2, 5, 0, 3]]
+    assert pack_by_length(lengths, 2048, pass_cost=200) == [[1, 4], [2, 5, 0, 3]]
+    assert pack_by_length(lengths, 2048, pass_cost=5) == [[1], [4], [2, 5, 0, 3]]
+
+
 def test_sub_batches_have_few_shapes_and_keep_to_the_budget():
     rng = np.random.default_rng(0)
     shapes = set()

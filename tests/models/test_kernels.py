@@ -49,6 +49,37 @@ def test_attention_is_that_of_torch(dtype, mask, scale):
         assert torch.allclose(one, other, atol=tolerance)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_attention_with_dropout(dtype):
+    """The gradients are those of its definition, with the same numbers dropped."""
+    query, key, value = inputs = heads(dtype)
+    torch.manual_seed(0)
+    with CpuTraining():
+        found = attend(*inputs, attn_mask=padding(), dropout_p=0.4)
+        again = attend(*inputs, attn_mask=padding(), dropout_p=0.4)
+    assert not torch.equal(found[0], again[0])
+    torch.manual_seed(0)
+    with CpuTraining():
+        scores = (query @ key.transpose(2, 3)).float() * SHAPE[3] ** -0.5 + padding()
+        weights = functional.dropout(scores.softmax(-1).flatten(0, 1), 0.4).view(scores.shape)
+        output = weights.to(dtype) @ value
+    gradients = torch.autograd.grad(output.float().cos().sum(), inputs)
+    tolerance = 1e-6 if dtype == torch.float32 else 0.03
+    for one, other in zip(found, [output, *gradients], strict=True):
+        assert torch.allclose(one, other, atol=tolerance)
+
+
+def test_attention_under_autocasting_is_that_of_torch():
+    inputs = heads()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        expected = attend(*inputs, attn_mask=padding())
+        with CpuTraining():
+            found = attend(*inputs, attn_mask=padding())
+    for one, other in zip(expected, found, strict=True):
+        assert one.dtype == other.dtype
+        assert torch.allclose(one, other, atol=0.02)
+
+
 def test_causal_attention_is_left_to_torch():
     expected = attend(*heads(), is_causal=True)
     with CpuTraining():
