@@ -100,7 +100,8 @@ class _Attention(torch.autograd.Function):
         weights = _product(query, key.transpose(1, 2), scale)
         if mask is not None:
             weights.view(rows, heads, length, length).add_(mask)
-        weights = torch.softmax(weights, dim=-1)
+        # The type is named so that no version's autocasting widens it: sums are in full precision.
+        weights = torch.softmax(weights, dim=-1, dtype=weights.dtype)
         bits = _draw_bits(weights, p) if p else None
         ctx.save_for_backward(query, key, value, weights, bits)
         ctx.scale, ctx.p = scale, p
