@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +39,7 @@ MEMORY = ":memory:"
 
 
 class Cache:
-    """A file of translations.
+    """A file of translations. Threads of one process may share it.
 
     path (Path | None): The file; made, for its owner only, if it is not there. None keeps
         translations in memory, for one run.
@@ -52,10 +53,11 @@ class Cache:
         self, path: str | Path | None = None, *, hashes_only: bool = False, wait: float = 30.0
     ):
         self.path = Path(path or MEMORY)
+        self._lock = threading.RLock()
         with self._errors():
             if path:
                 _make_private(self.path, wait)
-            self._database = sqlite3.connect(self.path, timeout=wait)
+            self._database = sqlite3.connect(self.path, timeout=wait, check_same_thread=False)
             try:
                 self._open(hashes_only)
             except BaseException:
@@ -162,7 +164,8 @@ class Cache:
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
-            yield
+            with self._lock:
+                yield
         except sqlite3.OperationalError as error:
             if "locked" in str(error) or "busy" in str(error):
                 raise ClintlError(Errors.CL606.format(path=self.path)) from error
@@ -187,7 +190,8 @@ def translate_cached(
     segments (Sequence[Segment]): The texts.
     source (str): Their language.
     target (str): The language wanted.
-    cache (Cache | None): Gets what was translated, a chunk at a time.
+    cache (Cache | None): Gets what was translated, a chunk at a time, or what of it came before
+        the work was interrupted.
     YIELDS (tuple[Translation, bool]): One a segment, in order, and whether it was there already.
     RAISES (ClintlError): As `Translator.translate` and `Cache`.
     """
@@ -198,11 +202,15 @@ def translate_cached(
         chunk = segments[start : start + CHUNK]
         known = cache.get((one.text for one in chunk), pair, fingerprint) if cache else {}
         missing = {one.text: one for one in chunk if one.text not in known}
-        made = dict(
-            zip(missing, translator.translate(list(missing.values()), source, target), strict=True)
-        )
-        if cache and made:
-            cache.put(made, pair, fingerprint)
+        made: dict[str, Translation] = {}
+        try:
+            translations = translator.translate(list(missing.values()), source, target)
+            for text, translation in zip(missing, translations, strict=True):
+                made[text] = translation
+        finally:
+            # What came before an interruption may have been paid for.
+            if cache and made:
+                cache.put(made, pair, fingerprint)
         first = set(made)
         for one in chunk:
             yield known.get(one.text) or made[one.text], one.text not in first
@@ -229,8 +237,9 @@ def _make_private(path: Path, wait: float) -> None:
 
 
 def _is_ours(path: Path, wait: float) -> bool:
-    """Say whether a database is a cache, or has no table yet; it is not changed."""
-    database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=wait)
+    """Say whether a database is a cache, or has no table yet; what it holds is not changed."""
+    # Not mode=ro: a process that was killed while it wrote leaves a journal to be rolled back.
+    database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=wait)
     try:
         tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master")]
     finally:

@@ -23,6 +23,8 @@ _PASSING = (408, 429, 500, 502, 503, 504)
 _LOCAL = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?/?")
 # Longest pause between two tries, in seconds.
 _LONGEST_PAUSE = 60.0
+# A text that every pair of languages has.
+_PLAIN = "1"
 
 
 class _ServiceError(Exception):
@@ -32,6 +34,10 @@ class _ServiceError(Exception):
         super().__init__(message)
         self.status = status
         self.after = after
+
+
+class _OddAnswer(_ServiceError):
+    """The service answered, but not for each text."""
 
 
 class GoogleTranslator(Translator):
@@ -136,10 +142,12 @@ class GoogleTranslator(Translator):
         try:
             answers = self._request(texts, source, target)
         except _ServiceError as error:
-            if error.status and not self._succeeded and error.status not in _PASSING:
-                # Project, rights or languages: the next request would end in the same way.
+            is_final = error.status and not self._succeeded and error.status not in _PASSING
+            # Project, rights or languages, and the next request would end in the same way; unless
+            # it is a text that it does not take.
+            if is_final and not (error.status == 400 and self._takes(_PLAIN, source, target)):
                 raise ClintlError(Errors.CL631.format(reason=error)) from error
-            if error.status == 400 and len(texts) > 1:
+            if (error.status == 400 or isinstance(error, _OddAnswer)) and len(texts) > 1:
                 # One text that it does not take shall not take the others along.
                 half = len(texts) // 2
                 first = self._batch(texts[:half], source, target)
@@ -147,7 +155,20 @@ class GoogleTranslator(Translator):
             return [Translation("", error=str(error)) for _ in texts]
         self._succeeded = True
         self._gave_up = False
-        return [Translation(answer) for answer in answers]
+        # What becomes nothing stays as it is: no text is lost.
+        return [
+            Translation(answer) if answer else Translation(text, untranslated=((0, len(text)),))
+            for text, answer in zip(texts, answers)
+        ]
+
+    def _takes(self, text: str, source: str, target: str) -> bool:
+        """Say whether the service translates a text that nothing is wrong with."""
+        try:
+            self._request([text], source, target)
+        except _ServiceError:
+            return False
+        self._succeeded = True
+        return True
 
     def _request(self, texts: Sequence[str], source: str, target: str) -> list[str]:
         parent = f"projects/{self.project}/locations/{self.location}"
@@ -164,13 +185,14 @@ class GoogleTranslator(Translator):
             body["glossaryConfig"] = {"glossary": f"{parent}/glossaries/{self.glossary}"}
         data = self._answer(f"{self.endpoint}/v3/{parent}:translateText", body)
         key = "glossaryTranslations" if self.glossary else "translations"
-        try:
-            answers = [entry["translatedText"] for entry in data[key]]
-        except (KeyError, TypeError) as error:
-            raise _ServiceError("the service's answer cannot be read") from error
+        entries = data.get(key) if isinstance(data, dict) else None
+        if not isinstance(entries, list):
+            raise _ServiceError("the service's answer cannot be read")
+        # The service leaves fields out whose value is empty.
+        answers = [one.get("translatedText", "") for one in entries if isinstance(one, dict)]
         if len(answers) != len(texts) or not all(isinstance(one, str) for one in answers):
             # Which text the missing one belongs to is not known.
-            raise _ServiceError("the service answered for another number of texts")
+            raise _OddAnswer("the service answered for another number of texts")
         return answers
 
     def _answer(self, url: str, body: dict[str, Any]) -> Any:

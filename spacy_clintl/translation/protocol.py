@@ -13,6 +13,8 @@ from ..errors import ClintlError, Errors
 from .cleaning import cleaned
 
 CharSpan = tuple[int, int]
+# How many texts of a batch that failed are tried alone before all of it counts as failed.
+TRIES = 3
 
 
 def primary_subtag(code: str) -> str:
@@ -163,7 +165,8 @@ class Translator:
         source (str): Their language.
         target (str): The language wanted.
         YIELDS (Translation): One a segment, in order. A segment that could not be translated has an
-            `error`; the others go on.
+            `error`; the others go on. So it is when the backend raises: texts are then tried one
+            by one.
         RAISES (ClintlError): As `check`; before the first.
         """
         self.check(source, target)
@@ -185,13 +188,29 @@ class Translator:
                 yield _padded(replace(made, backend=self.name, version=version), before, after)
 
     def _answers(self, texts: Sequence[str], source: str, target: str) -> Sequence[Translation]:
-        done = list(self._translate(texts, source, target))
-        if len(done) == len(texts):
-            return done
+        try:
+            done = list(self._translate(texts, source, target))
+        except ClintlError:
+            raise
+        except Exception as raised:
+            # Its message may quote the text.
+            error = f"the backend raised {type(raised).__name__}"
+        else:
+            if len(done) == len(texts):
+                return done
+            error = f"the backend gave {len(done)} answers for it"
+        if len(texts) == 1:
+            return [Translation("", error=error)]
         # Which answers are missing is not known, and none may end up with another text.
-        if len(texts) > 1:
-            return [one for text in texts for one in self._answers([text], source, target)]
-        return [Translation("", error=f"the backend gave {len(done)} answers for it")]
+        alone: list[Translation] = []
+        for text in texts:
+            if len(alone) == TRIES and all(one.error == error for one in alone):
+                last = self._answers(texts[-1:], source, target)
+                if last[0].error == error:
+                    # It is the backend's fault and not a text's: the others are not waited for.
+                    return [*alone, *(last[0] for _ in texts[TRIES:])]
+            alone.extend(self._answers([text], source, target))
+        return alone
 
     def _translate(self, texts: Sequence[str], source: str, target: str) -> Sequence[Translation]:
         """Translate texts without white space around them; one result a text, in order."""

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,31 @@ def test_a_chain_belongs_to_its_process(echo):
         os._exit(0 if echo.ask(["c"]) == ["C"] else 1)
     assert os.waitpid(pid, 0)[1] == 0
     assert echo.ask(["d"]) == ["D"]
+
+
+def test_answers_that_are_out_of_step_reach_no_text(echo):
+    """A program that gives two answers to one message would shift all that come after it."""
+    echo.last = "LAST"
+    assert echo.ask(["a", "b"]) == ["A", "B"]
+    # The surplus answer comes late: what was asked has its number of answers by then.
+    echo.commands[0][2] = echo.commands[0][2].replace(
+        'os.write(1, message.upper() + b"\\0" + extra)',
+        'os.write(1, message.upper() + b"\\0"); time.sleep(0.2); os.write(1, extra)',
+    )
+    echo.stop()
+    answers = _ask(echo, ["a", "twice", "b", "c"])
+    assert [answers[0], *answers[2:]] == ["A", "B", "C"]
+    assert isinstance(answers[1], ChainError)
+    assert pickle.loads(pickle.dumps(echo)).last == "LAST"
+
+
+def test_threads_get_the_answers_to_their_own_messages(echo):
+    def ask(thread):
+        return [echo.ask([f"t{thread} {n}"]) for n in range(100)]
+
+    with ThreadPoolExecutor(4) as pool:
+        for thread, answers in enumerate(pool.map(ask, range(4))):
+            assert answers == [[f"T{thread} {n}"] for n in range(100)]
 
 
 def test_a_missing_program_is_told():
@@ -463,6 +489,33 @@ def test_hard_texts_are_translated_with_links_in_their_bounds(translator):
             assert one.text[c:d] == one.text[c:d].strip()
     alone = [next(translator.translate([Segment(text)], "es", "en")) for text in HARD]
     assert alone == made
+
+
+@needs(("es", "en"))
+def test_what_ends_a_programs_input_ends_nothing(translator):
+    texts = ["Nota \uffff uno.", "El paciente tiene fiebre.", "La mujer \ufdd0 niega dolor."]
+    made = list(translator.translate([Segment(text) for text in texts], "es", "en"))
+    assert not any(one.error for one in made)
+    assert [word in one.text for one, word in zip(made, ("\ufffd", "fever", "woman"))] == [True] * 3
+    alone = [next(translator.translate([Segment(text)], "es", "en")) for text in texts]
+    assert alone == made
+
+
+@needs(("es", "en"))
+def test_what_becomes_nothing_stays_as_it_is(translator):
+    made = list(translator.translate([Segment(text) for text in ("¿", "se", "Se ¡")], "es", "en"))
+    assert [one.text for one in made] == ["¿", "se", "Se ¡"]
+    assert [one.untranslated for one in made] == [(), ((0, 2),), ((0, 4),)]
+    assert made[1].links == (Link((0, 2), (0, 2)),)
+
+
+@needs(("es", "en"))
+def test_what_is_no_sentence_by_its_length_stays_as_it_is(translator):
+    texts = ["x" * 300_000, "El paciente tiene fiebre."]
+    made = list(translator.translate([Segment(text) for text in texts], "es", "en"))
+    assert made[0].text == texts[0]
+    assert made[0].untranslated == ((0, 300_000),)
+    assert "fever" in made[1].text
 
 
 @needs(("fr", "ca"), ("ca", "en"))

@@ -1,5 +1,8 @@
 import sqlite3
 import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -185,3 +188,49 @@ def test_an_interrupted_run_keeps_what_was_done(tmp_path):
         done = list(translate_cached(translator, segments, *PAIR, cache))
     assert len(done) == 1000
     assert len(translator.seen) == 488
+
+
+def test_what_was_done_of_a_chunk_is_kept(tmp_path):
+    class Interrupted(Counting):
+        batch_size = 4
+
+        def _translate(self, texts, source, target):
+            if len(self.seen) >= 8:
+                raise KeyboardInterrupt
+            return super()._translate(texts, source, target)
+
+    segments = [Segment(str(n)) for n in range(20)]
+    with Cache(tmp_path / "cache") as cache:
+        with pytest.raises(KeyboardInterrupt):
+            list(translate_cached(Interrupted(), segments, *PAIR, cache))
+        assert len(cache.get(map(str, range(20)), PAIR, Counting().fingerprint(*PAIR))) == 8
+
+
+def test_threads_share_a_cache(tmp_path):
+    def work(thread):
+        done = {f"{thread} {n}": Translation(str(n)) for n in range(50)}
+        for text, translation in done.items():
+            cache.put({text: translation}, PAIR, "1")
+        return cache.get(done, PAIR, "1") == done
+
+    with Cache(tmp_path / "cache") as cache, ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(work, range(4)))
+
+
+def test_a_cache_that_was_being_written_when_its_process_was_killed(tmp_path):
+    """The journal that is left behind is rolled back."""
+    path = tmp_path / "cache"
+    with Cache(path) as cache:
+        cache.put({str(n): Translation("x" * 1000) for n in range(300)}, PAIR, "1")
+    code = (
+        "import os, sqlite3, sys\n"
+        "database = sqlite3.connect(sys.argv[1])\n"
+        # Pages must leave the memory before the end of the transaction.
+        "database.execute('PRAGMA cache_size = 2')\n"
+        "database.execute(\"UPDATE translations SET fingerprint = '2', pair = 'xx'\")\n"
+        "os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    assert path.with_name("cache-journal").exists()
+    with Cache(path) as cache:
+        assert len(cache.get(map(str, range(300)), PAIR, "1")) == 300

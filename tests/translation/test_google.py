@@ -36,7 +36,12 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.close()
             return
         if status == 200:
-            made = [{"translatedText": text.upper()} for text in contents]
+            # Fields without a value are left out, and some texts altogether.
+            made = [
+                {"translatedText": text.upper()} if text != "nada" else {}
+                for text in contents
+                if text != "gone"
+            ]
             answer = {"translations": made[: headers.pop("answers", None)]}
             if "glossaryConfig" in body:
                 answer["glossaryTranslations"] = [{"translatedText": "G"} for _ in contents]
@@ -157,6 +162,30 @@ def test_one_text_that_is_refused_takes_no_others_along(stub):
     assert [n for n, one in enumerate(made) if one.error] == [17]
 
 
+def test_one_text_that_is_refused_at_first_takes_no_others_along(stub):
+    made = translate(make(stub), "poison", "tos", "fiebre")
+    assert [one.text for one in made] == ["", "TOS", "FIEBRE"]
+    # But where even a number is refused, it is not the text.
+    stub.answers = [(400, {})] * 2
+    with pytest.raises(ClintlError, match="CL631"):
+        translate(make(stub), "tos", "fiebre")
+
+
+@pytest.mark.parametrize("odd", ["gone", "nada"])
+def test_an_odd_answer_is_for_its_text_only(stub, odd):
+    texts = [f"t{n}" for n in range(40)]
+    texts[17] = odd
+    made = translate(make(stub), *texts)
+    assert [one.text for n, one in enumerate(made) if n != 17] == [
+        text.upper() for text in texts if text != odd
+    ]
+    if odd == "gone":
+        assert "another number" in made[17].error
+    else:
+        # What becomes nothing is kept.
+        assert (made[17].text, made[17].untranslated) == ("nada", ((0, 4),))
+
+
 def test_a_service_that_refuses_ends_the_run(stub):
     stub.answers = [(403, {})]
     with pytest.raises(ClintlError, match=r"CL631.*HTTP 403 STATUS_XXXX") as caught:
@@ -166,9 +195,10 @@ def test_a_service_that_refuses_ends_the_run(stub):
 
 
 def test_a_short_answer_is_given_to_no_segment(stub):
-    stub.answers = [(200, {"answers": 1})]
+    stub.answers = [(200, {"answers": 1}), (200, {"answers": 0}), (200, {})]
     made = translate(make(stub, retries=0), "tos", "fiebre")
-    assert all("another number" in one.error for one in made)
+    assert "another number" in made[0].error
+    assert made[1].text == "FIEBRE"
 
 
 @pytest.mark.parametrize(

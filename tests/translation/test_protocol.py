@@ -92,6 +92,43 @@ def test_no_answer_lands_with_another_text(answers, wanted):
     assert [bool(one.error) for one in made] == [not text for text in wanted]
 
 
+@pytest.mark.parametrize(
+    ("bad", "wanted", "tries"),
+    [
+        ("c", ["A", "B", "", "D", "E", "F", "G", "H"], 9),
+        # Even if the first ones are bad, the others are translated.
+        ("abc", ["", "", "", "D", "E", "F", "G", "H"], 10),
+        # A backend that is down is not asked for each text.
+        ("abcdefgh", [""] * 8, 5),
+    ],
+)
+def test_a_backend_that_raises_fails_for_its_text_only(bad, wanted, tries):
+    class Raising(Upper):
+        batch_size = 8
+        n_tries = 0
+
+        def _translate(self, texts, source, target):
+            self.n_tries += 1
+            if any(text in bad for text in texts):
+                raise ConnectionError(f"cannot take {texts}")
+            return super()._translate(texts, source, target)
+
+    translator = Raising()
+    made = translate(translator, *"abcdefgh")
+    assert [one.text for one in made] == wanted
+    assert {one.error for one in made if not one.text} == {"the backend raised ConnectionError"}
+    assert translator.n_tries == tries
+
+
+def test_an_error_of_ours_ends_the_run():
+    class Refused(Upper):
+        def _translate(self, texts, source, target):
+            raise ClintlError("[CL631] refused")
+
+    with pytest.raises(ClintlError, match="CL631"):
+        translate(Refused(), "a", "b")
+
+
 def test_an_unknown_pair_is_an_error_before_the_first_segment():
     with pytest.raises(ClintlError, match=r"CL600.*de-en.*es-en"):
         Upper().translate([], "de", "en")

@@ -3,6 +3,7 @@
 import os
 import selectors
 import subprocess
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -27,13 +28,21 @@ class ChainError(Exception):
 class Chain:
     """Programs of which each reads what the one before writes; started when first needed.
 
+    Threads may share one; their messages go through it one list after the other.
+
     commands (Sequence[Sequence[str]]): Their argument lists. No shell is involved.
     timeout (float): Seconds to wait for the next answer.
+    last (str): A message whose answer is the message itself. It is sent behind the others, and
+        shows that no program gave more answers than it had messages: each message would get the
+        answer to the one before. Empty: nothing is sent.
     """
 
-    def __init__(self, commands: Sequence[Sequence[str]], timeout: float):
+    def __init__(self, commands: Sequence[Sequence[str]], timeout: float, last: str = ""):
         self.commands = [list(command) for command in commands]
         self.timeout = timeout
+        self.last = last
+        # With the process that made it: a fork may take it along while a thread holds it.
+        self._lock = (os.getpid(), threading.RLock())
         self._processes: list[subprocess.Popen] = []
         self._owner = 0
         self._resting_until = 0.0
@@ -46,18 +55,25 @@ class Chain:
         RAISES (ChainError): The next answer does not come, or there are too many. The programs are
             stopped then, and start anew with the next messages.
         """
+        if self._lock[0] != os.getpid():
+            self._lock = (os.getpid(), threading.RLock())
+        with self._lock[1]:
+            return self._ask([*messages, self.last] if self.last else messages)
+
+    def _ask(self, messages: Sequence[str]) -> list[str]:
         answers: list[str] = []
         if time.monotonic() < self._resting_until:
             raise ChainError("the program does not answer")
         try:
             self._start()
             self._exchange(messages, answers)
-        except BrokenPipeError:
+            if self.last and answers.pop() != self.last:
+                raise ChainError("more answers than messages")
+        except (BrokenPipeError, ChainError) as error:
             self.stop()
-            raise ChainError("the program ended", answers) from None
-        except ChainError as error:
-            self.stop()
-            raise ChainError(str(error), answers) from None
+            reason = str(error) if isinstance(error, ChainError) else "the program ended"
+            # Without the last one, nothing says whose answers these are.
+            raise ChainError(reason, () if self.last else answers) from None
         except BaseException:
             # Answers that are under way would be taken for those to the next messages.
             self.stop()
@@ -156,10 +172,10 @@ class Chain:
                 process.wait(timeout=5)
 
     def __getstate__(self) -> dict:
-        return {"commands": self.commands, "timeout": self.timeout}
+        return {"commands": self.commands, "timeout": self.timeout, "last": self.last}
 
     def __setstate__(self, state: dict) -> None:
-        self.__init__(state["commands"], state["timeout"])  # type: ignore[misc]
+        self.__init__(**state)  # type: ignore[misc]
 
     def __del__(self) -> None:
         with suppress(Exception):

@@ -26,7 +26,7 @@ _BOUND = re.compile(
 # elision, or other signs.
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|\w+(?:[\u00b7-]\w+)*['\u2019]?|[^\w\s]+")
 _NUMBER = re.compile(r"t:w:(\d+)")
-_END = "[][\n]"
+END = "[][\n]"
 # Analyses of adverbs, and of forms such as "larger", which other languages need two words for.
 _ADVERB = re.compile(r"<(?:pre)?adv>")
 _COMPARED = re.compile(r"<sint><(?:comp|sup)>")
@@ -80,7 +80,7 @@ def escape(text: str) -> str:
     # A tilde wakes the post-generator, escaped or not; outside of words it is left alone.
     # What is put behind it is what Apertium's own text filter puts there: without it, the analysis
     # keeps the last word for itself.
-    return _ESCAPED.sub(r"\\\g<0>", text).replace("~", "[~]") + _END
+    return _ESCAPED.sub(r"\\\g<0>", text).replace("~", "[~]") + END
 
 
 def unescape(text: str) -> str:

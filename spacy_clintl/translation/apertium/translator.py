@@ -18,10 +18,16 @@ from ..protocol import (
 )
 from .modes import INSTALL, Modes
 from .processes import Chain, ChainError
-from .stream import Numbered, escape, number_units, read_translation
+from .stream import END, Numbered, escape, number_units, read_translation
 
 Pair = tuple[str, str]
 _ENDS = (".", "!", "?", "…", ":", ";")
+# A blank that the programs pass on as it is.
+_LAST = f"[spacy-clintl]{END}"
+# The programs' time grows with the square of a text's length.
+_LONGEST = 20_000
+# Words such as "se" alone are translated to nothing; more of them are not.
+_DROPPED_WORDS = 3
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,8 @@ class ApertiumTranslator(Translator):
     name = "spacy_clintl.ApertiumTranslator.v1"
     # 2: what is modified by an adverb is linked to its own word; soft hyphens are left out.
     # 3: terms of several words that were merged with what stands before them keep all of theirs.
-    revision = 3
+    # 4: what is translated to nothing stays as it is; no text gets the answer to another.
+    revision = 4
 
     def __init__(
         self,
@@ -124,6 +131,7 @@ class ApertiumTranslator(Translator):
     def _leg(self, texts: Sequence[str], pair: Pair) -> list[_Leg]:
         """Translate by one installed pair; texts are NFC, an empty one stays empty."""
         analysis, rest = self._chain(pair)
+        given, texts = texts, [text if len(text) <= _LONGEST else "" for text in texts]
         messages = [escape(text if text.endswith(_ENDS) else f"{text}.") for text in texts]
         analysed = _ask(analysis, messages)
         numbered: list[Numbered] = []
@@ -137,20 +145,22 @@ class ApertiumTranslator(Translator):
                 count += len(numbered[-1].spans)
         answers = _ask(rest, [one.stream for one in numbered])
         legs = []
-        for text, before, one, answer in zip(texts, analysed, numbered, answers):
+        for whole, text, before, one, answer in zip(given, texts, analysed, numbered, answers):
             failed = next((a for a in (before, answer) if isinstance(a, ChainError)), None)
-            if failed is None:
-                legs.append(_read(text, one, str(answer), function_words(pair[1])))
-            else:
+            if failed is not None:
                 legs.append(_Leg(error=str(failed)))
+            elif len(whole) > _LONGEST:
+                legs.append(_kept(whole))
+            else:
+                legs.append(_read(text, one, str(answer), function_words(pair[1])))
         return legs
 
     def _chain(self, pair: Pair) -> tuple[Chain, Chain]:
         if pair not in self._chains:
             stages = self.modes.stages(*pair)
             self._chains[pair] = (
-                Chain(stages.analysis, self.timeout),
-                Chain(stages.rest, self.timeout),
+                Chain(stages.analysis, self.timeout, _LAST),
+                Chain(stages.rest, self.timeout, _LAST),
             )
         return self._chains[pair]
 
@@ -174,7 +184,9 @@ def make_apertium_v1(
     numbers come out with the translation (Apertium's word-bound blanks), so that links are exact;
     words that it puts in by itself have none. A chain that dies or hangs is started anew, and each
     text that had no answer is tried once more; programs that do not even answer an empty text are
-    left alone for a minute, in which every text fails at once.
+    left alone for a minute, in which every text fails at once. A text of a few words that become
+    nothing in the other language, and one of more than 20,000 characters, which is no sentence,
+    stay as they are and count as not translated.
 
     modes (str | Path | None): Folder of the .mode files; None: that of the installed program.
     pivots (Sequence[str]): Languages by way of which to translate where there is no direct pair, in
@@ -218,7 +230,8 @@ def _read(text: str, numbered: Numbered, answer: str, words: frozenset[str]) -> 
     if not text.endswith(_ENDS):
         made = made.removesuffix(".").rstrip()
     if not made:
-        return _Leg(error="the answer is empty")
+        n_words = sum(any(map(str.isalpha, word)) for word in text.split())
+        return _kept(text) if n_words <= _DROPPED_WORDS else _Leg(error="the answer is empty")
     links = []
     for (start, stop), (first, last) in read.links:
         first, last = first - shift, min(last - shift, len(made))
@@ -228,6 +241,13 @@ def _read(text: str, numbered: Numbered, answer: str, words: frozenset[str]) -> 
         (start, min(stop, end)) for start, stop in read.untranslated if start < end
     )
     return _Leg(made, tuple(links), untranslated)
+
+
+def _kept(text: str) -> _Leg:
+    """Leave a text as it is; if it has words, they are not translated."""
+    whole = (0, len(text))
+    has_words = any(map(str.isalpha, text))
+    return _Leg(text, (Link(whole, whole),), (whole,) if has_words else ())
 
 
 def _joined(first: _Leg, second: _Leg) -> _Leg:
