@@ -243,6 +243,10 @@ class Errors(metaclass=ErrorsWithCodes):
         "The config names no encoder: 'name' under the model of the transformer is null. Give the "
         "folder there, or with --paths.encoder if it is ${paths.encoder}."
     )
+    CL223 = (
+        "The layers of a {kind} encoder cannot be told apart: they share their weights. Leave out "
+        "freezing 'bottom:N', rates by layer and gradual unfreezing."
+    )
 
     # 3xx: pipeline components
     CL300 = (
@@ -473,6 +477,11 @@ class Errors(metaclass=ErrorsWithCodes):
     CL473 = (
         "There is an interrupted run in {folder}, but since then this changed: {changed}. Give the "
         "same command as before to go on with it, or add --no-resume to delete it and start anew."
+    )
+
+    CL474 = (
+        "The encoder's vocabulary knows nothing of this text: {share:.0%} of the word pieces stand "
+        "for what is unknown. Take an encoder of the text's language, or a multilingual one."
     )
 
     # weighting of tasks, warming up

@@ -78,8 +78,18 @@ def move_whole_folder(source: Path, target: Path) -> None:
     if target.exists():
         # rename cannot replace a folder that is not empty: step aside first, delete afterwards.
         old = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.old."))
-        os.replace(target, old / target.name)
-    os.replace(source, target)
+        try:
+            os.replace(target, old / target.name)
+        except OSError:
+            old.rmdir()
+            raise
+    try:
+        os.replace(source, target)
+    except OSError:
+        if old is not None:
+            os.replace(old / target.name, target)
+            old.rmdir()
+        raise
     if old is not None:
         shutil.rmtree(old, ignore_errors=True)
 

@@ -58,6 +58,11 @@ from .work import (
     work_folder_of,
 )
 
+# Fewer are told: a run of so few ends about where it began.
+FEW_STEPS = 20
+# The share of unknown pieces beyond which an encoder may be the wrong one.
+MUCH_UNKNOWN = 0.05
+
 # A full disk, and a quota that is used up.
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FULL_TOLD = ("No space left", "os error 28", "quota exceeded", "os error 122")
@@ -295,6 +300,12 @@ def _check_run(run: Run) -> None:
     for name in ("patience", "evaluate_every"):
         if getattr(settings, name) and np.isin(run.held.pieces, run.held.special).all():
             raise ClintlError(Errors.CL453.format(option="--" + name.replace("_", "-")))
+    can_learn, n_unknown = run.train.knowledge(run.tokenizer.unk_token_id)
+    share = n_unknown / len(run.train.pieces)
+    if not can_learn:
+        raise ClintlError(Errors.CL474.format(share=share))
+    if share > MUCH_UNKNOWN:
+        run.tell(f"The vocabulary does not know {share:.0%} of the text's word pieces.")
 
 
 def _announce(run: Run, fresh: bool) -> None:
@@ -310,6 +321,12 @@ def _announce(run: Run, fresh: bool) -> None:
         f"{len(run.train):,} blocks of {run.train.length} word pieces, {plan.steps} steps of "
         f"{run.blocks_a_step} blocks{parted}, on {run.device.type}."
     )
+
+    if plan.steps < FEW_STEPS:
+        run.tell(
+            f"{plan.steps} steps change little. More text, more --epochs or a smaller --batch-size "
+            "give more of them."
+        )
 
 
 def _perplexity(loss: float | None) -> float | None:
@@ -342,7 +359,10 @@ def _write(run: Run, report: dict[str, Any], out: Path) -> None:
     give_usual_rights(final)
     # Much may have happened there since the run began.
     check_target(out)
-    move_whole_folder(final, out)
+    try:
+        move_whole_folder(final, out)
+    except OSError as error:
+        raise ClintlError(Errors.CL219.format(path=out, reason=error.strerror)) from error
     close_work_folder(run.work)
 
 

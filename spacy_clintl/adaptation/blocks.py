@@ -23,6 +23,10 @@ PORTION = 100_000
 BATCH_CHARACTERS = 1_000_000
 # Some 5,000 masked pieces: the mean loss is then known to about 0.04 nats.
 MAX_HELD_OUT_PIECES = 32_768
+# Documents of very unequal sizes: fewer pieces than this share of what is wanted are not enough.
+LEAST_HELD_OUT = 0.25
+# Word pieces to look at together.
+KNOWLEDGE_PIECES = 1 << 22
 # A document beyond it could be a good part of the text, or of the held-out part.
 LARGE_DOCUMENT = MAX_HELD_OUT_PIECES // 8
 COUNTS_FILE = "pieces.json"
@@ -76,6 +80,19 @@ class Blocks:
 
     def __len__(self) -> int:
         return -(-len(self.pieces) // self.inner)
+
+    def knowledge(self, unknown: int | None) -> tuple[bool, int]:
+        """Say whether there is a piece to learn from, and how many stand for what is unknown.
+
+        unknown (Optional[int]): The piece for it, if the vocabulary has one.
+        RETURNS (tuple[bool, int]): Whether any piece is no special one, and the count.
+        """
+        can_learn, n_unknown = False, 0
+        for start in range(0, len(self.pieces), KNOWLEDGE_PIECES):
+            part = np.asarray(self.pieces[start : start + KNOWLEDGE_PIECES])
+            can_learn = can_learn or not np.isin(part, self.special).all()
+            n_unknown += 0 if unknown is None else int((part == unknown).sum())
+        return can_learn, n_unknown
 
     def __getitem__(self, number: int) -> dict[str, np.ndarray]:
         """RETURNS (dict): `input_ids`, `attention_mask`, `special_tokens_mask`, each (length,)."""
@@ -288,6 +305,16 @@ def portions(text: str) -> Iterator[str]:
     yield text[start:]
 
 
+def enough_held_out(n_pieces: int, share: float) -> float:
+    """Say how many word pieces are enough to measure on.
+
+    n_pieces (int): Those of the whole text.
+    share (float): What is to be held out of it.
+    RETURNS (float): Pieces.
+    """
+    return LEAST_HELD_OUT * min(share * n_pieces, MAX_HELD_OUT_PIECES)
+
+
 def _choose_held_out(sizes: np.ndarray, share: float, seed: int) -> np.ndarray:
     chosen = np.zeros(len(sizes), dtype=bool)
     if share <= 0 or len(sizes) < 2:
@@ -297,13 +324,14 @@ def _choose_held_out(sizes: np.ndarray, share: float, seed: int) -> np.ndarray:
     # The rest is for training, however unequal the documents are. Of large ones the share counts
     # in pieces, doubled because it can never be met exactly.
     limit, limit_large = (1 + share) / 2 * total, min(MAX_HELD_OUT_PIECES, 2 * share * total)
+    enough = enough_held_out(total, share)
     for number in np.random.default_rng([seed, len(sizes)]).permutation(len(sizes)):
-        if not wanted or held >= MAX_HELD_OUT_PIECES:
+        if (not wanted and held >= enough) or held >= MAX_HELD_OUT_PIECES:
             break
         size = int(sizes[number])
         if held + size <= (limit_large if size > LARGE_DOCUMENT else limit):
             chosen[number] = True
-            held, wanted = held + size, wanted - 1
+            held, wanted = held + size, max(0, wanted - 1)
     return chosen
 
 

@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 
 from ..util import whole_file
-from .blocks import LARGE_DOCUMENT, MAX_HELD_OUT_PIECES, choose_held_out
+from .blocks import LARGE_DOCUMENT, MAX_HELD_OUT_PIECES, choose_held_out, enough_held_out
 from .corpus import Corpus
 from .settings import AdaptSettings
 
 CUT_FILE = "cut.json"
 # How far to look for the end of a line or a word.
 LINE, WORD = 2_000, 200
+# Of documents that are not large. So many are sure to have a held-out part that is no scrap.
+ENOUGH_CHARACTERS = 10 * MAX_HELD_OUT_PIECES
 
 
 def cut_if_large(
@@ -62,17 +64,23 @@ def _find_cut(corpus: Corpus, tokenizer: Any, settings: AdaptSettings) -> tuple[
     share, seed = settings.held_out, settings.seed
     if share <= 0 or not len(corpus):
         return None
-    # As a rule the first document shows that there is one to hold out: a document has no more
+    # As a rule the first documents show that there is enough to hold out: a document has no more
     # pieces than characters, and the smallest one no more than its share. Else all are counted.
     # The end of a single one that is not much larger would be too little to measure anything on.
     few = len(corpus) > 1 and 2 * share * len(corpus) < 1
     small = LARGE_DOCUMENT if few else MAX_HELD_OUT_PIECES
-    if any(len(text.text) <= small for text in corpus.read()):
+    n_small = 0
+    for text in corpus.read():
+        n_small += len(text.text) if len(text.text) <= small else 0
+        if n_small >= ENOUGH_CHARACTERS:
+            return None
+    if len(corpus) == 1 and n_small:
         return None
     sizes, held = choose_held_out(corpus.read(), tokenizer, held_out=share, seed=seed)
-    if held.any() or not sizes.all():
+    large = np.flatnonzero(sizes > LARGE_DOCUMENT)
+    if sizes[held].sum() >= enough_held_out(int(sizes.sum()), share) or not len(large):
         return None
-    chosen = int(np.random.default_rng([seed, len(sizes)]).integers(len(sizes)))
+    chosen = int(large[np.random.default_rng([seed, len(sizes)]).integers(len(large))])
     # Three quarters, as some parts of a document have more pieces than others.
     wanted = min(0.75 * MAX_HELD_OUT_PIECES, share * int(sizes.sum()))
     text = next(text.text for i, text in enumerate(corpus.read()) if i == chosen)

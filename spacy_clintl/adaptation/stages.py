@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ..models.freezing import apply_freezing
+from ..models.freezing import apply_freezing, check_layers
 from ..models.precision import autocast_dtype
 from .anchor import Anchor
 from .blocks import BlockOrder, Blocks
@@ -85,6 +85,8 @@ def train(run: Run) -> dict[str, Any]:
         encoder.requires_grad_(False)
         resumed, _, _ = _stage(run, "head", 0, plan.head_steps)
     apply_freezing(encoder, run.settings.freeze)
+    if run.settings.layer_decay != 1.0:
+        check_layers(encoder)
     rest = plan.steps - plan.head_steps
     later, steps, watch = _stage(run, "encoder", plan.head_steps, rest, anchor)
     encoder.requires_grad_(True)
@@ -123,7 +125,8 @@ def _stage(
         "gradient_accumulation_steps": settings.accumulate,
         "learning_rate": HEAD_RATE if head else plan.learn_rate,
         "lr_scheduler_type": SCHEDULES["none" if head else settings.decay],
-        "warmup_ratio": settings.warm_up,
+        # Not a share: transformers rounds it up, and the only step of a small text has rate 0.
+        "warmup_steps": int(settings.warm_up * steps),
         "save_steps": settings.save_every,
         "seed": settings.seed,
     }

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +12,13 @@ from ..errors import ClintlError, Errors
 
 WORD = re.compile(r"\w+")
 # Both 'pain .' and 'pain.' end a sentence: tokenized and running text are cut alike.
-SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\s*\n\s*")
+# Notes may have a sentence a line, or break their lines anywhere: both are tried.
+CUTS = (
+    re.compile(r"(?<=[.!?])\s+|\s*\n\s*"),
+    re.compile(r"(?<=[.!?])\s+|\s*\n[^\S\n]*\n\s*"),
+)
+# Soft hyphens, joiners, marks of direction and of the order of bytes: nobody sees them.
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 # Word 3-shingles: two texts that share four fifths of theirs differ by a word here and there.
 SHINGLE = 3
 PERMUTATIONS = 128
@@ -52,7 +59,7 @@ class Pair:
 class TwinIndex:
     """Finds texts that are the same or nearly so. Holds hashes, no texts.
 
-    Case, punctuation and white space do not count.
+    Case, punctuation, white space and how Unicode writes a letter do not count.
 
     threshold (float): The least Jaccard similarity of the sets of word 3-shingles that makes a
         near duplicate, above 0 and at most 1; it is estimated (Broder 1997).
@@ -87,7 +94,7 @@ class TwinIndex:
         return self._compare(text, keep=False)
 
     def _compare(self, text: Text, keep: bool) -> list[Pair]:
-        words = WORD.findall(text.text.casefold())
+        words = WORD.findall(plain(text.text))
         if len(words) < self.min_words:
             return []
         digest = _hash(words)
@@ -123,7 +130,9 @@ class SentenceIndex:
     def __init__(self, threshold: float = 0.8, min_words: int = LEAST_WORDS) -> None:
         self.threshold = threshold
         self.min_words = min_words
-        self._texts: list[tuple[str, str, int]] = []
+        self._texts: list[tuple[str, str]] = []
+        # Each text by each way of cutting it: whose it is, and the words of its sentences.
+        self._cut: list[tuple[int, int]] = []
         self._holders: dict[bytes, list[tuple[int, int]]] = defaultdict(list)
         self._met: dict[bytes, str] = {}
 
@@ -132,19 +141,28 @@ class SentenceIndex:
 
         RETURNS (int): Words in the sentences that are long enough; a text without is never found.
         """
-        number, total = len(self._texts), 0
-        for digest, n_words in set(self._sentences(text.text)):
-            self._holders[digest].append((number, n_words))
-            total += n_words
-        self._texts.append((text.part, text.name, total))
-        return total
+        most = 0
+        for sentences in self._sentences(text.text):
+            total = 0
+            for digest, n_words in sentences:
+                self._holders[digest].append((len(self._cut), n_words))
+                total += n_words
+            self._cut.append((len(self._texts), total))
+            most = max(most, total)
+        self._texts.append((text.part, text.name))
+        return most
 
     def look_in(self, text: Text) -> set[bytes]:
         """Look for the texts that were added in another.
 
         RETURNS (set[bytes]): Hashes of the sentences that were met in it.
         """
-        met = {digest for digest, _ in self._sentences(text.text) if digest in self._holders}
+        met = {
+            digest
+            for sentences in self._sentences(text.text)
+            for digest, _ in sentences
+            if digest in self._holders
+        }
         for digest in met:
             self._met.setdefault(digest, text.name)
         return met
@@ -156,10 +174,10 @@ class SentenceIndex:
         """
         first: dict[int, str] = {}
         for digest, name in self._met.items():
-            for number, _ in self._holders[digest]:
-                first.setdefault(number, name)
-        for number in self._found():
-            own_part, own_name, _ = self._texts[number]
+            for cut, _ in self._holders[digest]:
+                first.setdefault(self._cut[cut][0], name)
+        for number in sorted({self._cut[cut][0] for cut in self._found()}):
+            own_part, own_name = self._texts[number]
             yield Pair("contained", own_part, own_name, part, first[number])
 
     def sentences_found(self) -> set[bytes]:
@@ -170,26 +188,47 @@ class SentenceIndex:
     def _found(self) -> list[int]:
         words_met: dict[int, int] = defaultdict(int)
         for digest in self._met:
-            for number, n_words in self._holders[digest]:
-                words_met[number] += n_words
-        return [n for n in sorted(words_met) if words_met[n] >= self.threshold * self._texts[n][2]]
+            for cut, n_words in self._holders[digest]:
+                words_met[cut] += n_words
+        return [n for n in sorted(words_met) if words_met[n] >= self.threshold * self._cut[n][1]]
 
-    def _sentences(self, text: str) -> Iterator[tuple[bytes, int]]:
-        for sentence in SENTENCE_END.split(text):
-            words = WORD.findall(sentence.casefold())
-            if len(words) >= self.min_words:
-                yield _hash(words), len(words)
+    def _sentences(self, text: str) -> Iterator[set[tuple[bytes, int]]]:
+        """Yield the hashes and lengths of a text's sentences, for each way of cutting it."""
+        text = plain(text)
+        before = None
+        for cut in CUTS:
+            sentences = set()
+            for sentence in cut.split(text):
+                words = WORD.findall(sentence)
+                if len(words) >= self.min_words:
+                    sentences.add((_hash(words), len(words)))
+            if sentences != before:
+                yield sentences
+            before = sentences
+            if "\n" not in text:
+                return
+
+
+def plain(text: str) -> str:
+    """Take what does not count from a text: case, how Unicode writes a letter, what is not seen.
+
+    text (str): The text.
+    RETURNS (str): In NFKC and without case.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", _UNSEEN.sub("", text))
+    return text.casefold()
 
 
 def hash_of_words(text: str) -> bytes:
-    """Hash what a text says: its words, without case, punctuation and white space.
+    """Hash what a text says: its words, see `plain`, without punctuation and white space.
 
     text (str): The text; one without words, such as '+++', counts by its other characters.
     RETURNS (bytes): 16 bytes.
     """
     # Word by word: the list of all words of a long text would take ten times its room.
     digest, empty = hashlib.blake2b(digest_size=16), True
-    for match in WORD.finditer(text.casefold()):
+    for match in WORD.finditer(plain(text)):
         empty = False
         digest.update(match[0].encode("utf-8", "surrogatepass") + b" ")
     return _hash(text.split()) if empty else digest.digest()

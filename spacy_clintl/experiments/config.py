@@ -18,6 +18,9 @@ from ..util import sha256_of
 from .heads import STOCK, Head, score_names
 from .plan import Cell, DataSet, Variant
 
+# What `spacy clintl adapt` writes beside an encoder.
+TOLD = ("adaptation.json", "README.md", "training_loss.png", "training_log.jsonl")
+
 # Settings of these keys are no paths, though a file of the name may lie there by chance; what
 # keeps translations changes nothing.
 NAMES = {"cache", "factory", "lang", "labels", "pipeline"}
@@ -214,13 +217,19 @@ def _transfer_of(cell: Cell) -> dict[str, Any]:
 
 @cache
 def digest(path: str) -> str:
-    """RETURNS (str): The SHA-256 of a file, or of the names and contents of a folder's files."""
+    """RETURNS (str): The SHA-256 of a file, or of the names and contents of a folder's files.
+
+    What tells of an adaptation (how long it took) is no part of the encoder that came out.
+    """
     root = Path(path)
     if not root.exists():
         raise ClintlError(Errors.CL100.format(path=path))
     if root.is_file():
         return sha256_of(root)
     files = sorted(file for file in root.rglob("*") if file.is_file())
+    if (root / TOLD[0]).is_file():
+        told = {root / name for name in TOLD}
+        files = [file for file in files if file not in told]
     lines = (f"{sha256_of(file)} {file.relative_to(root).as_posix()}\n" for file in files)
     return hashlib.sha256("".join(lines).encode("utf-8")).hexdigest()
 

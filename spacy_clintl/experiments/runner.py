@@ -48,7 +48,7 @@ class Outcome:
     skipped (list[str]): Those that were there before.
     failed (list[str]): Those that failed.
     left (list[str]): Those not begun, since the time was over.
-    elsewhere (list[str]): Those that another runner is doing.
+    elsewhere (list[str]): Those that another runner is doing, and those that need them.
     copied (list[str]): Those that had been done for a variant of another name and the same content.
     """
 
@@ -156,6 +156,7 @@ def run_plan(
     start = time.monotonic()
     outcome = Outcome()
     failed: set[str] = set()
+    elsewhere: set[str] = set()
     for number, run in enumerate(runs):
         name, variant = run.cell.name, run.cell.variant.name
         # Read anew each time: another runner may have done it meanwhile.
@@ -177,8 +178,10 @@ def run_plan(
             if run.id not in todo and variant in known[run.id]:
                 outcome.skipped.append(name)
                 continue
-            if not mine:
+            if not mine or not elsewhere.isdisjoint((run.start, run.beside)):
+                # What needs the pipeline of a run that another does is left to that other, too.
                 outcome.elsewhere.append(name)
+                elsewhere.add(run.id)
                 continue
             if run.id not in todo:
                 *_, line = known[run.id].values()

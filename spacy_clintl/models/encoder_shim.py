@@ -20,7 +20,7 @@ from torch.utils.checkpoint import checkpoint
 from ..errors import ClintlError, Errors, Warnings
 from . import forking  # noqa: F401
 from .encoder import Encoder
-from .freezing import apply_freezing, rate_of
+from .freezing import apply_freezing, check_layers, rate_of
 from .fused_adam import can_fuse, update_parameters
 from .kernels import training_kernels
 from .memory import release_free_memory
@@ -95,6 +95,8 @@ class EncoderShim(PyTorchShim):
         """Take an encoder, put it on the active device and freeze what the settings say."""
         autocast_dtype(self.settings.precision, "cpu")  # complain now about an unknown name
         self._updates = 0
+        if self.settings.layer_decay != 1.0:
+            check_layers(encoder.module)
         self._freeze(encoder.module)
         self.encoder = encoder
         # Around one sequence, and around and between two.

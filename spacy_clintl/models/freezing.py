@@ -46,9 +46,21 @@ def apply_freezing(module: torch.nn.Module, freeze: str, n_thawed: int | None = 
     """
     n_layers = module.config.num_hidden_layers
     lowest = 0 if n_thawed is None else n_layers + 1 - n_thawed
+    if n_thawed is not None or freeze.startswith("bottom:"):
+        check_layers(module)
     for name, parameter in module.named_parameters():
         learns = is_trained(name, freeze, n_layers) and _depth(name, n_layers) >= lowest
         parameter.requires_grad_(learns)
+
+
+def check_layers(module: torch.nn.Module) -> None:
+    """Complain of an encoder that no layer of can be told from the others.
+
+    module (torch.nn.Module): The encoder.
+    RAISES (ClintlError): Its layers have no numbers: they share one set of weights (ALBERT).
+    """
+    if not any(LAYER.search(name) for name, _ in module.named_parameters()):
+        raise ClintlError(Errors.CL223.format(kind=module.config.model_type))
 
 
 def rate_of(name: str, n_layers: int, rate: float, layer_decay: float) -> float:
@@ -68,4 +80,6 @@ def _depth(name: str, n_layers: int) -> int:
     layer = LAYER.search(name)
     if layer:
         return int(layer.group(1)) + 1
-    return 0 if name.startswith("embeddings.") else n_layers
+    # Where embeddings are narrower than layers, what widens them is a part of them.
+    is_below = name.startswith("embeddings") or "embedding_hidden_mapping" in name
+    return 0 if is_below else n_layers

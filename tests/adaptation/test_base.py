@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from transformers import AutoModel, AutoTokenizer
 from spacy_clintl.adaptation import sources
 from spacy_clintl.adaptation.base import fetch_base, read_provenance
 from spacy_clintl.errors import ClintlError
-from spacy_clintl.util import sha256_of
+from spacy_clintl.util import move_whole_folder, sha256_of
 from tests.encoders import BUILDERS, make_wordpiece_bert
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -321,6 +322,38 @@ def test_tokenizer_with_more_pieces_than_rows(tmp_path, source):
     with pytest.raises(ClintlError, match=rf"CL471.*source .* {rows}, .* {rows} rows"):
         fetch_base(str(source), tmp_path / "out")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["source"]
+
+
+def test_no_sum_is_checked_where_it_is_empty(tmp_path, source):
+    """`project.yml` passes `--sha256=` where its variable is empty."""
+    assert fetch_base(str(source), tmp_path / "out", sha256="")["sha256"]
+
+
+def test_a_mount_point_is_refused_before_any_work(tmp_path, source, monkeypatch):
+    (tmp_path / "out").mkdir()
+    monkeypatch.setattr("os.path.ismount", lambda path: Path(path).name == "out")
+    with pytest.raises(ClintlError, match=r"CL219.*mount point"):
+        fetch_base(str(source), tmp_path / "out")
+    assert fetch_base(str(source), tmp_path / "out" / "in")["sha256"]
+
+
+def test_what_cannot_be_replaced_stays(tmp_path, monkeypatch):
+    new, old = tmp_path / "new", tmp_path / "old"
+    new.mkdir()
+    old.mkdir()
+    (old / "kept").touch()
+    replace = os.replace
+
+    def fails(source, target):
+        if Path(source) == new:
+            raise OSError(16, "Device or resource busy")
+        replace(source, target)
+
+    monkeypatch.setattr("os.replace", fails)
+    with pytest.raises(OSError, match="busy"):
+        move_whole_folder(new, old)
+    assert (old / "kept").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "old"]
 
 
 def test_current_folder_is_not_replaced(tmp_path, source, monkeypatch):

@@ -1,6 +1,8 @@
 import gzip
 import json
 import shutil
+import textwrap
+import unicodedata
 
 import numpy as np
 import pytest
@@ -97,6 +99,34 @@ def test_documents_with_an_evaluation_text_are_left_out(tmp_path, name, make):
     assert (choice.left_out, choice.duplicates, choice.evaluation_texts) == (2, 0, 1)
     assert "2 of 4 documents share a text with the 1 evaluation texts" in told
     assert "chest" not in told
+
+
+@pytest.mark.parametrize("wrapped", ["note", "evaluation"])
+def test_lines_that_are_broken_anywhere_hide_no_evaluation_text(tmp_path, wrapped):
+    texts = [LONG.format(""), OTHER.format("")]
+    note = f"History of the patient. {' '.join(texts)} No fever."
+    if wrapped == "note":
+        note = textwrap.fill(note, 40)
+    else:
+        texts = [textwrap.fill(text, 40) for text in texts]
+    assert note.count("\n") + texts[0].count("\n")
+    evaluation = write(tmp_path / "e.jsonl", texts)
+    kept, _, _ = choose(tmp_path, [note, "Nothing to report here."], [evaluation])
+    assert kept == ["Nothing to report here."]
+
+
+def test_how_unicode_writes_a_letter_does_not_count(tmp_path):
+    text = "La paciente de 45 años presentó ﬁebre alta y disnea de esfuerzo progresiva."
+    forms = [
+        unicodedata.normalize("NFD", text),
+        text.replace("paciente", "pa\u00adciente"),
+        text.replace(" ", "\u00a0").replace("ﬁ", "fi"),
+        "\ufeff" + text.replace("y ", "y \u200b"),
+    ]
+    assert len(choose(tmp_path, [text, *forms])[0]) == 1
+    evaluation = write(tmp_path / "e.jsonl", [text])
+    inside = [f"Informe. {form} Alta." for form in forms]
+    assert choose(tmp_path, ["Nada.", *forms, *inside], [evaluation])[0] == ["Nada."]
 
 
 def test_evaluation_text_spread_over_documents_is_met_as_by_corpus_check(tmp_path):

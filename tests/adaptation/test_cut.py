@@ -52,6 +52,17 @@ def test_end_of_a_large_document_becomes_one_of_its_own(base, tmp_path):
     assert numbers == {0, 1}
 
 
+def test_a_scrap_beside_large_documents_is_not_all_that_is_held_out(base, tmp_path):
+    texts = [write(tmp_path / f"{i}.txt", 3000, 4000 * i) for i in range(3)]
+    (tmp_path / "LICENSE.txt").write_text("All rights reserved.", encoding="utf-8")
+    corpus, _ = cut(base, tmp_path, [*texts, tmp_path / "LICENSE.txt"])
+    assert corpus.cut is not None
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    for seed in range(5):
+        sizes, held = blocks.choose_held_out(corpus.read(), tokenizer, held_out=0.05, seed=seed)
+        assert 0.01 < sizes[held].sum() / sizes.sum() < 0.1
+
+
 def test_end_of_a_single_large_document_is_held_out(base, tmp_path):
     text = write(tmp_path / "a.txt", 3000)
     corpus, told = cut(base, tmp_path, [text])
@@ -121,7 +132,8 @@ def test_large_files_have_a_perplexity_and_are_trained_on(
 def test_documents_that_are_left_out_do_not_count(base, tmp_path):
     long = [write(tmp_path / f"{name}.txt", 3000, n) for n, name in [(0, "a"), (4000, "b")]]
     other = tmp_path / "other.txt"
-    other.write_text("Nothing else.")
+    # Enough to be held out alone.
+    other.write_text("\n".join(f"Nothing else {n}." for n in range(300)))
     assert cut(base, tmp_path, [other, *long])[0].cut is None
     corpus, _ = cut(base, tmp_path, [other, *long], leave_out=(str(other),))
     assert corpus.cut[0] in (1, 2)

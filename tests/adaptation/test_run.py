@@ -382,6 +382,28 @@ def test_folder_is_claimed_all_the_time_and_only_by_the_main_process(tmp_path, b
             claim_work_folder(tmp_path / "out", claims)
 
 
+def test_a_single_step_changes_the_encoder(tmp_path, text):
+    base = make_wordpiece_bert(tmp_path / "base", with_mlm_head=True)
+    _, told = run(base, tmp_path / "out", text, max_steps=1, head_warmup_steps=0, average=0.0)
+    before, after = weights(base), weights(tmp_path / "out")
+    assert not torch.equal(
+        *(one["bert.encoder.layer.0.output.dense.weight"] for one in (before, after))
+    )
+    assert "1 steps change little" in told
+
+
+def test_text_that_the_vocabulary_does_not_know(tmp_path, base, text):
+    notes = text.read_text(encoding="utf-8").splitlines()
+    strange = [json.dumps({"text": f"ሰላም ነው {chr(0x1200 + n)}"}) for n in range(60)]
+    text.write_text("\n".join(strange), encoding="utf-8")
+    with pytest.raises(ClintlError, match=r"CL474.*100%"):
+        run(base, tmp_path / "out", text)
+    assert not (tmp_path / "out").exists()
+    text.write_text("\n".join([*notes, *strange]), encoding="utf-8")
+    _, told = run(base, tmp_path / "out", text)
+    assert "The vocabulary does not know" in told
+
+
 @pytest.mark.parametrize("out", ["notes.jsonl/out", "/proc/out", "notes.jsonl/a/b", "x" * 250])
 def test_folder_that_cannot_be_written_is_named_before_any_work(tmp_path, base, text, out):
     told = []

@@ -2,15 +2,19 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 import srsly
 from typer.testing import CliRunner
 
+from spacy_clintl.adaptation.base import REPORT
+from spacy_clintl.adaptation.card import CARD, CHART
+from spacy_clintl.adaptation.watching import LOG_FILE
 from spacy_clintl.cli import app
-from spacy_clintl.experiments.config import digest
+from spacy_clintl.experiments.config import TOLD, digest
 from spacy_clintl.experiments.plan_file import read_plan
-from spacy_clintl.experiments.runner import pipeline_path, prepare_runs
+from spacy_clintl.experiments.runner import pipeline_path, prepare_runs, run_plan
 from spacy_clintl.experiments.runs import outcomes_path, read_outcomes, read_runs
 from spacy_clintl.locks import claimed
 from tests.experiments.plans import N_TRAIN, plan_of, write_plan
@@ -145,6 +149,39 @@ def test_runs_of_another_runner_are_passed_over(experiment):
         assert (folder / "result.json").exists()
     status, _, trained = experiment()
     assert (status, trained) == (0, ALL[:1])
+
+
+def test_what_needs_a_run_of_another_runner_is_passed_over(experiment):
+    plan = read_plan(experiment.plan)
+    both = plan.variants["both"]
+    later = replace(both, name="later", start="both", config=both.config)
+    plan = replace(plan, variants={**plan.variants, "later": later})
+    runs = prepare_runs(plan, ["both", "later"])
+    assert [run.cell.variant.name for run in runs] == ["both", "later"]
+    lock = experiment.runs.parent / ".runs.jsonl.work" / f"{runs[0].id}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with claimed(lock):
+        outcome = run_plan(plan, runs, experiment.runs, tell=[].append)
+    assert outcome.elsewhere == [run.cell.name for run in runs]
+    assert not outcome.failed
+
+
+def test_an_encoder_is_the_same_however_long_its_adaptation_took(tmp_path):
+    assert set(TOLD) == {REPORT, CARD, CHART, LOG_FILE}
+    for name, seconds in (("one", 1), ("two", 2)):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "model.safetensors").write_bytes(b"weights")
+        for told in TOLD:
+            (folder / told).write_text(str(seconds))
+    assert digest(str(tmp_path / "one")) == digest(str(tmp_path / "two"))
+    (tmp_path / "three").mkdir()
+    (tmp_path / "three" / "model.safetensors").write_bytes(b"others")
+    (tmp_path / "three" / TOLD[0]).write_text("1")
+    assert digest(str(tmp_path / "three")) != digest(str(tmp_path / "one"))
+    # Of a folder that is no such encoder all files count.
+    (tmp_path / "one" / TOLD[0]).unlink()
+    assert digest(str(tmp_path / "one")) != digest(str(tmp_path / "two"))
 
 
 def test_variants_of_the_same_content(experiment):

@@ -6,10 +6,11 @@ import spacy
 import torch
 from spacy.tokens import Doc
 from thinc.api import Adam, Model
+from transformers import AlbertConfig, AlbertModel, ElectraConfig, ElectraModel
 
 from spacy_clintl.errors import ClintlError
 from spacy_clintl.models.adapted_transformer import adapted_transformer_v1
-from spacy_clintl.models.freezing import is_trained
+from spacy_clintl.models.freezing import apply_freezing, is_trained, rate_of
 from spacy_clintl.models.iob import decode
 from spacy_clintl.models.packing import pack_by_length, padded_shape
 from spacy_clintl.models.windows import window_starts
@@ -173,6 +174,27 @@ def test_bad_settings(bert, tmp_path):
         adapted_transformer_v1(str(bert)).predict([Doc(spacy.blank("en").vocab, words=["a"])])
     with pytest.raises(ClintlError, match="bottom:9"):
         is_trained("embeddings.x", "bottom:9", 2)
+
+
+def test_layers_of_other_architectures():
+    sizes = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2}
+    sizes |= {"intermediate_size": 8, "vocab_size": 10, "embedding_size": 4}
+    # Embeddings are narrower than the layers here, and what widens them belongs to them.
+    electra = ElectraModel(ElectraConfig(**sizes))
+    apply_freezing(electra, "bottom:1")
+    learns = {name for name, p in electra.named_parameters() if p.requires_grad}
+    assert learns
+    assert all(name.startswith("encoder.layer.1.") for name in learns)
+    assert rate_of("embeddings_project.weight", 2, 1.0, 0.5) == 0.25
+    # All layers are one.
+    albert = AlbertModel(AlbertConfig(**sizes))
+    for freeze, thawed in (("bottom:1", None), ("none", 1)):
+        with pytest.raises(ClintlError, match=r"CL223.*albert"):
+            apply_freezing(albert, freeze, thawed)
+    apply_freezing(albert, "embeddings_and_head")
+    learns = {name for name, p in albert.named_parameters() if p.requires_grad}
+    assert {name.split(".")[0] for name in learns} == {"embeddings", "encoder"}
+    assert not any("layer_groups" in name for name in learns)
 
 
 @pytest.mark.slow
