@@ -480,8 +480,8 @@ class Errors(metaclass=ErrorsWithCodes):
     )
 
     CL474 = (
-        "The encoder's vocabulary knows nothing of this text: {share:.0%} of the word pieces stand "
-        "for what is unknown. Take an encoder of the text's language, or a multilingual one."
+        "The encoder's vocabulary knows nothing of this text: no word piece is left to be masked. "
+        "Take an encoder of the text's language, or a multilingual one."
     )
 
     # weighting of tasks, warming up

@@ -301,9 +301,9 @@ def _check_run(run: Run) -> None:
         if getattr(settings, name) and np.isin(run.held.pieces, run.held.special).all():
             raise ClintlError(Errors.CL453.format(option="--" + name.replace("_", "-")))
     can_learn, n_unknown = run.train.knowledge(run.tokenizer.unk_token_id)
-    share = n_unknown / len(run.train.pieces)
     if not can_learn:
-        raise ClintlError(Errors.CL474.format(share=share))
+        raise ClintlError(Errors.CL474)
+    share = n_unknown / len(run.train.pieces)
     if share > MUCH_UNKNOWN:
         run.tell(f"The vocabulary does not know {share:.0%} of the text's word pieces.")
 

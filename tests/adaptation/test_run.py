@@ -396,7 +396,7 @@ def test_text_that_the_vocabulary_does_not_know(tmp_path, base, text):
     notes = text.read_text(encoding="utf-8").splitlines()
     strange = [json.dumps({"text": f"ሰላም ነው {chr(0x1200 + n)}"}) for n in range(60)]
     text.write_text("\n".join(strange), encoding="utf-8")
-    with pytest.raises(ClintlError, match=r"CL474.*100%"):
+    with pytest.raises(ClintlError, match="CL474"):
         run(base, tmp_path / "out", text)
     assert not (tmp_path / "out").exists()
     text.write_text("\n".join([*notes, *strange]), encoding="utf-8")

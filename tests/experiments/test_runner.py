@@ -180,8 +180,10 @@ def test_an_encoder_is_the_same_however_long_its_adaptation_took(tmp_path):
     (tmp_path / "three" / TOLD[0]).write_text("1")
     assert digest(str(tmp_path / "three")) != digest(str(tmp_path / "one"))
     # Of a folder that is no such encoder all files count.
-    (tmp_path / "one" / TOLD[0]).unlink()
-    assert digest(str(tmp_path / "one")) != digest(str(tmp_path / "two"))
+    for name in ("four", "five"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / TOLD[1]).write_text(name)
+    assert digest(str(tmp_path / "four")) != digest(str(tmp_path / "five"))
 
 
 def test_variants_of_the_same_content(experiment):
