@@ -15,6 +15,7 @@ class ClintlError(ValueError):
 class Errors(metaclass=ErrorsWithCodes):
     # 1xx: data in and out
     CL100 = "{path} does not exist. Check the path."
+    CL101 = "{path}: {reason}. Check the path, its rights and the space there."
 
     # raw text
     CL110 = "{path} holds no text file. These kinds are read: {kinds}."

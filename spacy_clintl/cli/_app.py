@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from wasabi import msg
 
-from ..errors import ClintlError
+from ..errors import ClintlError, Errors
 
 app = typer.Typer(
     name="clintl",
@@ -20,7 +20,9 @@ app = typer.Typer(
 
 
 def command(name: str, of: typer.Typer = app, **settings: Any) -> Callable:
-    """Register a function as `spacy clintl NAME`; its ClintlErrors end as one line, exit status 1.
+    """Register a function as `spacy clintl NAME`; its errors end as one line, exit status 1.
+
+    So end ClintlErrors, and files that cannot be read or written.
 
     name (str): The command's name.
     of (Typer): The group that it belongs to.
@@ -37,6 +39,12 @@ def command(name: str, of: typer.Typer = app, **settings: Any) -> Callable:
                     return function(*args, **kwargs)
             except ClintlError as error:
                 msg.fail(str(error), exits=1)
+            except OSError as error:
+                # Whatever reads or writes may find no file, no rights, no space.
+                if error.filename is None:
+                    raise
+                message = Errors.CL101.format(path=error.filename, reason=error.strerror)
+                msg.fail(message, exits=1)
 
         of.command(name, **settings)(run)
         return function

@@ -100,6 +100,9 @@ def translate_cli(
             Errors.CL405.format(option="--hashes-only", value="set", rule="with --cache")
         )
     filters = Filters(min_confidence, read_ratio(length_ratio))
+    if report:
+        # Not only when everything is translated.
+        report.parent.mkdir(parents=True, exist_ok=True)
     made = make_translator(translator, source, target, lexicon=lexicon)
     try:
         chosen = make_projector(projector, made)

@@ -37,6 +37,24 @@ def run(folder, *options):
     return clintl(folder / "es.spacy", folder / "en.spacy", "--from", "es", "--to", "en", *options)
 
 
+@pytest.mark.parametrize("option", ["out", "--report"])
+def test_what_cannot_be_written_is_one_line_before_any_work(folder, option):
+    options = ["--translator", "lexicon", "--lexicon", folder / "es-en.tsv"]
+    bad, out = folder / "es.spacy" / "x.spacy", folder / "en.spacy"
+    if option == "out":
+        out = bad
+    else:
+        options += [option, bad.with_suffix(".json")]
+    arguments = (folder / "es.spacy", out, "--from", "es", "--to", "en", *options)
+    result = CliRunner().invoke(app, ["translate", *map(str, arguments)])
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    output = " ".join(result.output.split())
+    assert "CL101]" in output
+    assert "es.spacy" in output
+    assert not (folder / "en.spacy").exists()
+
+
 def test_a_corpus_is_translated_with_cache_and_report(folder):
     options = ("--translator", "lexicon", "--lexicon", folder / "es-en.tsv")
     options += ("--cache", folder / "cache", "--report", folder / "report.json")
