@@ -93,7 +93,9 @@ def test_patience_where_no_held_out_piece_is_drawn(tmp_path, base, text):
 
 def test_patience_where_no_held_out_piece_can_be_masked(tmp_path, base):
     path = tmp_path / "notes.jsonl"
+    # One of these is held out.
     lines = [json.dumps({"text": "\N{HOSPITAL} " * (i + 1)}) for i in range(9)]
+    lines.append(json.dumps({"text": SENTENCES[0]}))
     path.write_text("\n".join(lines), encoding="utf-8")
     with pytest.raises(ClintlError, match=r"CL453.*--patience"):
         run(base, tmp_path / "out", path, patience=2)
