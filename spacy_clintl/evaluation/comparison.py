@@ -115,11 +115,16 @@ def difference_table(found: Sequence[Difference], results: Sequence[Result], aga
         interval = "-"
         if row.interval is not None:
             interval = f"[{show(row.interval[0])}, {show(row.interval[1])}]"
-        p = "-" if row.p is None else f"{row.p:.4f}"
+        p = "-" if row.p is None else _shown_p(row.p)
         cells = (size_name(row.size), row.variant, str(row.seeds), show(row.value), interval, p)
         rows.append((name if name != before else "", *cells))
         before = name
     return Table(f"Differences to '{against}'", header, rows)
+
+
+def _shown_p(p: float) -> str:
+    """RETURNS (str): Four digits, or as many as show that it is not 0: with many resamples."""
+    return f"{p:.4f}" if p >= 5e-5 else f"{p:.1e}"
 
 
 def difference_notes(found: Sequence[Difference], resamples: int) -> list[str]:

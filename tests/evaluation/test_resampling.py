@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from spacy_clintl.evaluation.classification import classification_scores
+from spacy_clintl.evaluation.comparison import Difference, difference_table
 from spacy_clintl.evaluation.resampling import (
     difference,
     interval,
@@ -165,3 +166,9 @@ def test_label_that_one_system_never_saw():
     expected = reference(wide, range(50))["macro_f"] - reference(narrow, range(50))["macro_f"]
     assert expected > 0
     assert difference(tables, "macro_f") == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("p", "shown"), [(0.25, "0.2500"), (1e-4, "0.0001"), (2e-6, "2.0e-06")])
+def test_a_small_p_is_never_shown_as_none(p, shown):
+    found = [Difference("mood", 300.0, "new", 3, 0.02, (0.01, 0.03), p)]
+    assert difference_table(found, [], "old").rows[0][-1] == shown
