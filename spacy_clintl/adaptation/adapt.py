@@ -321,11 +321,10 @@ def _announce(run: Run, fresh: bool) -> None:
         f"{len(run.train):,} blocks of {run.train.length} word pieces, {plan.steps} steps of "
         f"{run.blocks_a_step} blocks{parted}, on {run.device.type}."
     )
-
     if plan.steps < FEW_STEPS:
         run.tell(
-            f"{plan.steps} steps change little. More text, more --epochs or a smaller --batch-size "
-            "give more of them."
+            f"So few steps ({plan.steps}) change little. More text, more --epochs or a smaller "
+            "--batch-size give more of them."
         )
 
 
@@ -359,10 +358,7 @@ def _write(run: Run, report: dict[str, Any], out: Path) -> None:
     give_usual_rights(final)
     # Much may have happened there since the run began.
     check_target(out)
-    try:
-        move_whole_folder(final, out)
-    except OSError as error:
-        raise ClintlError(Errors.CL219.format(path=out, reason=error.strerror)) from error
+    move_whole_folder(final, out)
     close_work_folder(run.work)
 
 

@@ -128,7 +128,8 @@ def check_target(out: Path, *, reads: Iterable[Path] = ()) -> None:
 
     out (Path): Where an encoder is to be written, resolved.
     reads (Iterable[Path]): What is read for it; those that do not exist do not count.
-    RAISES (ClintlError): When something else lies there, what is read, or the current folder.
+    RAISES (ClintlError): When something else lies there, what is read, or the current folder, or
+        when it is a mount point.
     """
     try:
         if os.path.ismount(out):

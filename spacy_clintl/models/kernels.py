@@ -134,8 +134,9 @@ def _product(one: torch.Tensor, other: torch.Tensor, scale: float = 1.0) -> torc
     return torch.baddbmm(one.new_zeros(1), one, other, beta=0.0, alpha=scale)
 
 
-def _thinned(weights: torch.Tensor, bits: torch.Tensor | None, p: float) -> torch.Tensor:
-    return weights if bits is None else _mask(weights.clone(), bits).mul_(1.0 / (1.0 - p))
+def _thinned(values: torch.Tensor, bits: torch.Tensor | None, p: float) -> torch.Tensor:
+    """Drop what was drawn, and make up for it by what is left; None drops nothing."""
+    return values if bits is None else _mask(values.clone(), bits).mul_(1.0 / (1.0 - p))
 
 
 def _dropout(
@@ -158,13 +159,13 @@ class _Dropout(torch.autograd.Function):
     def forward(ctx: Any, values: torch.Tensor, p: float) -> torch.Tensor:
         bits = _draw_bits(values, p)
         ctx.save_for_backward(bits)
-        ctx.scale = 1.0 / (1.0 - p)
-        return _mask(values.clone(), bits).mul_(ctx.scale)
+        ctx.p = p
+        return _thinned(values, bits, p)
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         (bits,) = ctx.saved_tensors
-        return _mask(gradient.clone(), bits).mul_(ctx.scale), None
+        return _thinned(gradient, bits, ctx.p), None
 
 
 def _draw_bits(values: torch.Tensor, p: float) -> torch.Tensor:

@@ -26,7 +26,7 @@ def pack_by_length(
     for n, i in enumerate(order):
         if room:
             padding = lengths[packs[-1][0]] - lengths[i]
-            if padding * len(order[n : n + room]) > pass_cost:
+            if padding * min(room, len(order) - n) > pass_cost:
                 room = 0
         if not room:
             packs.append([])

@@ -389,7 +389,7 @@ def test_a_single_step_changes_the_encoder(tmp_path, text):
     assert not torch.equal(
         *(one["bert.encoder.layer.0.output.dense.weight"] for one in (before, after))
     )
-    assert "1 steps change little" in told
+    assert "So few steps (1) change little" in told
 
 
 def test_text_that_the_vocabulary_does_not_know(tmp_path, base, text):
