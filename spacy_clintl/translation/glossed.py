@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import ClintlError, Errors
+from .edits import edit
 from .lexicon import Lexicon, make_lexicon_v1, translate_by_lexicon
-from .protocol import Capabilities, CharSpan, Cost, Link, Segment, Translation, Translator
+from .protocol import Capabilities, CharSpan, Cost, Segment, Translation, Translator
 
 
 class GlossedTranslator(Translator):
@@ -87,21 +88,6 @@ def _glossed(text: str, made: Translation, lexicon: Lexicon) -> Translation:
             found[span] = (places[0], known.text)
     if not found:
         return made
-    parts: list[str] = []
-    moves: list[tuple[int, int]] = []
-    last = 0
-    for (start, end), word in sorted(found.values()):
-        parts += (made.text[last:start], word)
-        moves.append((end, len(word) - (end - start)))
-        last = end
-
-    def moved(place: int) -> int:
-        return place + sum(by for end, by in moves if end <= place)
-
-    links = tuple(
-        Link(link.source, (moved(link.target[0]), moved(link.target[1])))
-        for link in made.links or ()
-    )
+    changed = edit(made.text, made.links or (), dict(found.values()))
     left = tuple(span for span in made.untranslated if span not in found)
-    text = "".join([*parts, made.text[last:]])
-    return replace(made, text=text, links=links, untranslated=left)
+    return replace(made, text=changed.text, links=changed.links, untranslated=left)

@@ -17,6 +17,7 @@ from ..protocol import (
     primary_subtag,
 )
 from .modes import INSTALL, Modes
+from .negation import restore_negations
 from .processes import Chain, ChainError
 from .stream import END, Numbered, escape, number_units, read_translation
 
@@ -47,7 +48,8 @@ class ApertiumTranslator(Translator):
     # 2: what is modified by an adverb is linked to its own word; soft hyphens are left out.
     # 3: terms of several words that were merged with what stands before them keep all of theirs.
     # 4: what is translated to nothing stays as it is; no text gets the answer to another.
-    revision = 4
+    # 5: negations without a verb are kept in English.
+    revision = 5
 
     def __init__(
         self,
@@ -126,7 +128,7 @@ class ApertiumTranslator(Translator):
             legs = self._leg([leg.text for leg in done], pair)
             # The first has nothing before it; by composing it would lose its words.
             done = [leg if not number else _joined(before, leg) for before, leg in zip(done, legs)]
-        return [_finished(leg, one) for leg, one in zip(done, normalised)]
+        return [_finished(leg, one, (source, target)) for leg, one in zip(done, normalised)]
 
     def _leg(self, texts: Sequence[str], pair: Pair) -> list[_Leg]:
         """Translate by one installed pair; texts are NFC, an empty one stays empty."""
@@ -186,7 +188,8 @@ def make_apertium_v1(
     text that had no answer is tried once more; programs that do not even answer an empty text are
     left alone for a minute, in which every text fails at once. A text of a few words that become
     nothing in the other language, and one of more than 20,000 characters, which is no sentence,
-    stay as they are and count as not translated.
+    stay as they are and count as not translated. Negations of Spanish, French and Catalan that the
+    rules lose where there is no verb ('Pas de fièvre', 'Ningún dolor') are put back in English.
 
     modes (str | Path | None): Folder of the .mode files; None: that of the installed program.
     pivots (Sequence[str]): Languages by way of which to translate where there is no direct pair, in
@@ -264,9 +267,10 @@ def _joined(first: _Leg, second: _Leg) -> _Leg:
     return _Leg(second.text, tuple(compose(first.links, second.links)), untranslated)
 
 
-def _finished(leg: _Leg, text: Normalised) -> Translation:
+def _finished(leg: _Leg, text: Normalised, pair: Pair) -> Translation:
     if leg.error:
         return Translation("", error=leg.error)
-    links = tuple(Link(text.original(source), target) for source, target in leg.links)
-    untranslated = tuple(text.original(span) for span in leg.untranslated)
-    return Translation(leg.text, links, untranslated)
+    made = restore_negations(text.text, leg.text, leg.links, pair)
+    links = tuple(Link(text.original(source), target) for source, target in made.links)
+    lost = sorted({*leg.untranslated, *made.lost})
+    return Translation(made.text, links, tuple(text.original(span) for span in lost))
