@@ -1,12 +1,13 @@
 """Small helpers without a better room: files that appear whole or not at all, checksums, names
 of documents."""
 
+import glob
 import hashlib
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,11 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
 
 
 def move_whole_folder(source: Path, target: Path) -> None:
-    """Put `source` at `target`, replacing a folder that lies there."""
+    """Put `source` at `target`, replacing a folder that lies there.
+
+    Killed in the middle, it leaves what lay there in a hidden folder beside it, which the next call
+    for the same target clears away.
+    """
     old = None
     if target.exists():
         # rename cannot replace a folder that is not empty: step aside first, delete afterwards.
@@ -90,8 +95,11 @@ def move_whole_folder(source: Path, target: Path) -> None:
             os.replace(old / target.name, target)
             old.rmdir()
         raise
-    if old is not None:
-        shutil.rmtree(old, ignore_errors=True)
+    with suppress(OSError):
+        for left in target.parent.glob(
+            f".{glob.escape(target.name)}.old.*/{glob.escape(target.name)}"
+        ):
+            shutil.rmtree(left.parent, ignore_errors=True)
 
 
 def sha256_of(path: str | Path) -> str:

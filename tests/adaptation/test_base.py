@@ -356,6 +356,15 @@ def test_what_cannot_be_replaced_stays(tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "old"]
 
 
+def test_what_a_kill_between_two_renames_left_is_cleared_away(tmp_path):
+    new, left = tmp_path / "new", tmp_path / ".old.old.12345678"
+    new.mkdir()
+    (left / "old").mkdir(parents=True)
+    (tmp_path / ".old.old.notes").mkdir()
+    move_whole_folder(new, tmp_path / "old")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".old.old.notes", "old"]
+
+
 def test_current_folder_is_not_replaced(tmp_path, source, monkeypatch):
     (tmp_path / "out").mkdir()
     monkeypatch.chdir(tmp_path / "out")
