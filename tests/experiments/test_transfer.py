@@ -19,7 +19,7 @@ from spacy_clintl.experiments.plan_file import read_plan
 from spacy_clintl.experiments.runner import pipeline_path, prepare_runs, run_plan
 from spacy_clintl.experiments.runs import read_outcomes, read_runs
 from spacy_clintl.experiments.subsets import draw, in_form
-from tests.encoders import make_wordpiece_bert
+from tests.encoders import make_unigram_xlmr, make_wordpiece_bert
 from tests.experiments.plans import CONFIG, make_encoder, plan_of, write_plan
 
 LEXICON = {"toma": "takes", "duele": "hurts", "aspirina": "aspirin", "hierro": "iron", "y": "and"}
@@ -108,6 +108,30 @@ def plan(tmp_path):
             },
         },
     }
+
+
+@pytest.mark.slow
+def test_a_multilingual_encoder_needs_no_translation(tmp_path, plan):
+    encoder = make_unigram_xlmr(tmp_path / "xlmr", texts=[*LEXICON, *LEXICON.values()])
+    source, configs = plan["variants"]["source"], "configs/experiments"
+    plan["variants"] = {
+        "source": {
+            **source,
+            "config": f"{configs}/transfer.cfg",
+            "overrides": {"paths.encoder": str(encoder)},
+        },
+        "source + target": {"config": f"{configs}/transfer_on.cfg", "start": "source"},
+    }
+    plan["settings"]["epochs"]["default"] = 40
+    plan["sizes"] = [8]
+    read = read_plan(write_plan(tmp_path, plan))
+    path = tmp_path / "runs.jsonl"
+    told = []
+    assert run_plan(read, prepare_runs(read), path, tell=told.append).failed == [], told
+    direct, tuned = read_runs(path)
+    assert direct["score"]["drugs"] <= tuned["score"]["drugs"] > 0.7
+    nlp = spacy.load(pipeline_path(path, direct["id"]))
+    assert nlp("toma hierro")._.trf_data.wordpieces.strings[0][0] == "<s>"
 
 
 @pytest.mark.slow
