@@ -170,7 +170,8 @@ def test_errors_are_told_once_and_end_all_processes(folder):
 def test_run_that_is_killed_again_and_again_ends_with_the_same_weights(folder, seed):
     finish(folder, [sys.executable], "whole", max_steps=90, head_warmup_steps=30)
     numbers = random.Random(seed)
-    steps = sorted(numbers.sample(range(85), 3))
+    # Where the machine is busy, it goes on for a while before it is killed.
+    steps = sorted(numbers.sample(range(60), 3))
     for step in steps:
         delay = numbers.random() * 0.05
         changes = {"max_steps": 90, "head_warmup_steps": 30}
