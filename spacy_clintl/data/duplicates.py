@@ -12,10 +12,13 @@ from ..errors import ClintlError, Errors
 
 WORD = re.compile(r"\w+")
 # Both 'pain .' and 'pain.' end a sentence: tokenized and running text are cut alike.
-# Notes may have a sentence a line, or break their lines anywhere: both are tried.
+# Notes may have a sentence a line, or break their lines anywhere, with headings or without: all
+# three are tried. Behind a heading a line begins with no small letter.
+_ENDS, _BLANK_LINE = r"(?<=[.!?])\s+", r"\s*\n[^\S\n]*\n\s*"
 CUTS = (
-    re.compile(r"(?<=[.!?])\s+|\s*\n\s*"),
-    re.compile(r"(?<=[.!?])\s+|\s*\n[^\S\n]*\n\s*"),
+    re.compile(rf"{_ENDS}|\s*\n\s*"),
+    re.compile(rf"{_ENDS}|{_BLANK_LINE}"),
+    re.compile(rf"{_ENDS}|{_BLANK_LINE}|\s*\n\s*(?![\sa-z\u00df-\u00f6\u00f8-\u00ff])"),
 )
 # Soft hyphens, joiners, marks of direction and of the order of bytes: nobody sees them.
 _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
@@ -194,19 +197,17 @@ class SentenceIndex:
 
     def _sentences(self, text: str) -> Iterator[set[tuple[bytes, int]]]:
         """Yield the hashes and lengths of a text's sentences, for each way of cutting it."""
-        text = plain(text)
-        before = None
-        for cut in CUTS:
+        text = _composed(text)
+        done: list[set[tuple[bytes, int]]] = []
+        for cut in CUTS if "\n" in text else CUTS[:1]:
             sentences = set()
             for sentence in cut.split(text):
-                words = WORD.findall(sentence)
+                words = WORD.findall(sentence.casefold())
                 if len(words) >= self.min_words:
                     sentences.add((_hash(words), len(words)))
-            if sentences != before:
+            if sentences not in done:
                 yield sentences
-            before = sentences
-            if "\n" not in text:
-                return
+            done.append(sentences)
 
 
 def plain(text: str) -> str:
@@ -215,9 +216,11 @@ def plain(text: str) -> str:
     text (str): The text.
     RETURNS (str): In NFKC and without case.
     """
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", _UNSEEN.sub("", text))
-    return text.casefold()
+    return _composed(text).casefold()
+
+
+def _composed(text: str) -> str:
+    return text if text.isascii() else unicodedata.normalize("NFKC", _UNSEEN.sub("", text))
 
 
 def hash_of_words(text: str) -> bytes:

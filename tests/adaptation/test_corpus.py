@@ -115,6 +115,17 @@ def test_lines_that_are_broken_anywhere_hide_no_evaluation_text(tmp_path, wrappe
     assert kept == ["Nothing to report here."]
 
 
+@pytest.mark.parametrize("heading", ["HISTORY", "- Today:", "1) Course"])
+def test_headings_above_broken_lines_hide_no_evaluation_text(tmp_path, heading):
+    texts = [LONG.format(""), OTHER.format("")]
+    history, plan = (textwrap.fill(text, 40) for text in texts)
+    note = f"{heading}\n{history}\nPLAN\n{plan}"
+    for text in texts:
+        evaluation = write(tmp_path / "e.jsonl", [text])
+        kept, _, _ = choose(tmp_path, [note, "Nothing to report here."], [evaluation])
+        assert kept == ["Nothing to report here."]
+
+
 def test_how_unicode_writes_a_letter_does_not_count(tmp_path):
     text = "La paciente de 45 años presentó ﬁebre alta y disnea de esfuerzo progresiva."
     forms = [
