@@ -1,11 +1,13 @@
 """Doing the runs of a plan that are not in the file of runs yet."""
 
+import re
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -73,7 +75,8 @@ def prepare_runs(plan: Plan, only: Sequence[str] = ()) -> list[Run]:
     cells = list(cells_of(plan))
     for name in only:
         if not any(_fits(cell, name) for cell in cells):
-            known = ", ".join(cell.name for cell in cells[:3])
+            names = [cell.name for cell in cells]
+            known = ", ".join(get_close_matches(name, names, cutoff=0.0))
             raise ClintlError(Errors.CL509.format(name=name, known=known))
     # Of the whole plan: the runs that go on from a pipeline may be asked for later.
     needed = {other.name for cell in cells for other in cell.needs}
@@ -392,6 +395,8 @@ def _work(path: Path) -> Path:
 
 
 def _fits(cell: Cell, name: str) -> bool:
+    # As a plan may write it: all documents are 1.0 there, and 1 in a name.
+    name = re.sub(r"(?<=/)(\d+)\.0(?=/|$)", r"\1", name)
     is_part = f"/{name}/" in f"/{cell.name}/"
     corpora = [corpus.name for corpus in cell.corpora]
     return is_part or corpora == [name] or fnmatchcase(cell.name, name)

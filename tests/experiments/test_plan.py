@@ -211,6 +211,10 @@ def test_options(tmp_path, monkeypatch):
     assert status == 0
     assert "single/mood/1/seed-0" in output
     assert "/drugs/" not in output
+    # All documents are 1.0 in a plan.
+    for name in ("single/mood/1.0", "single/*/1.0/*"):
+        assert "single/mood/1/seed-0" in clintl(plan, runs, "--list", "--only", name)[1]
     for part in ("ingle/mood", "single/moo", "single/seed-0"):
         assert "CL509" in clintl(plan, runs, "--list", "--only", part)[1]
+    assert "such as: single/drugs/1" in clintl(plan, runs, "--list", "--only", "singl/drugs/1")[1]
     assert not runs.exists()
