@@ -1,5 +1,6 @@
 """Changes to a translation after it was made, with its links moved along."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
@@ -24,28 +25,30 @@ def edit(text: str, links: Sequence[Link], changes: Mapping[CharSpan, str]) -> E
     """Replace parts of a translation, or put words in.
 
     text (str): The translation.
-    links (Sequence[Link]): Its links.
+    links (Sequence[Link]): Its links. One whose target is taken out goes, too.
     changes (Mapping[tuple[int, int], str]): New words by the characters of the translation that
-        they replace; an empty span is a place where they are put in. Spans do not overlap, and each
-        link's target covers one or lies outside of it.
+        they replace; an empty span is a place where they are put in. Spans do not overlap, and none
+        begins or ends within a link's target without covering it.
     RETURNS (Edited): The new text.
     """
     ordered = sorted(changes.items())
-    grown = [len(words) - (end - start) for (start, end), words in ordered]
+    starts = [start for (start, _), _ in ordered]
+    ends = [end for (_, end), _ in ordered]
+    # By how much what stands behind the first n changes has moved.
+    shift = [0, *accumulate(len(words) - (end - start) for (start, end), words in ordered)]
     parts: list[str] = []
     places: dict[CharSpan, CharSpan] = {}
     last = 0
-    for ((start, end), words), before in zip(ordered, accumulate(grown, initial=0)):
+    for ((start, end), words), before in zip(ordered, shift):
         parts += (text[last:start], words)
         places[start, end] = (start + before, start + before + len(words))
         last = end
     parts.append(text[last:])
-
-    def moved(target: CharSpan) -> CharSpan:
+    moved = []
+    for source, (start, end) in links:
         # What is put in at a target's edge stays outside of it.
-        first = sum(by for ((_, end), _), by in zip(ordered, grown) if end <= target[0])
-        behind = sum(by for ((start, _), _), by in zip(ordered, grown) if start < target[1])
-        return target[0] + first, target[1] + behind
-
-    new = tuple(Link(link.source, moved(link.target)) for link in links)
-    return Edited("".join(parts), new, places)
+        first = start + shift[bisect_right(ends, start)]
+        behind = end + shift[bisect_left(starts, end)]
+        if first < behind:
+            moved.append(Link(source, (first, behind)))
+    return Edited("".join(parts), tuple(moved), places)

@@ -272,5 +272,5 @@ def _finished(leg: _Leg, text: Normalised, pair: Pair) -> Translation:
         return Translation("", error=leg.error)
     made = restore_negations(text.text, leg.text, leg.links, pair)
     links = tuple(Link(text.original(source), target) for source, target in made.links)
-    lost = sorted({*leg.untranslated, *made.lost})
+    lost = sorted(made.lost.union(leg.untranslated) - made.put_back)
     return Translation(made.text, links, tuple(text.original(span) for span in lost))
