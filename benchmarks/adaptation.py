@@ -35,7 +35,9 @@ from spacy_clintl.adaptation.masked_lm import MaskingCollator, autocasting, load
 from spacy_clintl.adaptation.processes import Processes
 from spacy_clintl.adaptation.training import train_stage
 from spacy_clintl.adaptation.watching import TrainingLog, Watch
+from spacy_clintl.cli import own_errors_as_lines
 from spacy_clintl.data.raw import read_texts
+from spacy_clintl.models.encoder import check_encoder_folder
 from spacy_clintl.models.precision import autocast_dtype
 from spacy_clintl.util import quiet_transformers
 
@@ -135,6 +137,7 @@ def main(
     turns: Annotated[int, typer.Option(help="Turns of each")] = 5,
 ) -> None:
     """Compare, and print word pieces a second and ratios."""
+    check_encoder_folder(base)
     tokenizer = AutoTokenizer.from_pretrained(base)
     set_seed(0)
     with tempfile.TemporaryDirectory() as name, quiet_transformers():
@@ -163,4 +166,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with own_errors_as_lines():
+        typer.run(main)

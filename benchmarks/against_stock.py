@@ -34,6 +34,10 @@ from spacy.util import fix_random_seed, minibatch
 from thinc.api import Adam, warmup_linear
 from wasabi import msg
 
+from spacy_clintl.cli import own_errors_as_lines
+from spacy_clintl.data.docbin import count_docs, docbin_files
+from spacy_clintl.models.encoder import check_encoder_folder
+
 TRANSFORMERS = {
     "stock": {
         "@architectures": "spacy-transformers.TransformerModel.v3",
@@ -194,6 +198,9 @@ def main(
     output: Annotated[Path | None, typer.Option(help="Keep the figures as JSON")] = None,
 ) -> None:
     """Compare stock spacy-transformers with this package on entity recognition."""
+    check_encoder_folder(base)
+    for file in (*docbin_files(train), *docbin_files(dev)):
+        count_docs(file)
     settings = {
         "updates": updates,
         "words": words,
@@ -239,4 +246,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with own_errors_as_lines():
+        typer.run(main)

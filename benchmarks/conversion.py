@@ -31,6 +31,7 @@ import typer
 from spacy.vocab import Vocab
 from wasabi import msg
 
+from spacy_clintl.cli import own_errors_as_lines
 from spacy_clintl.data.convert import convert
 from spacy_clintl.data.docbin import docbin_files, iter_docbin
 
@@ -150,4 +151,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with own_errors_as_lines():
+        typer.run(main)

@@ -31,6 +31,7 @@ from spacy.tokens import Doc
 from tqdm import tqdm
 from wasabi import msg
 
+from spacy_clintl.cli import own_errors_as_lines
 from spacy_clintl.data.docbin import read_docbin
 from spacy_clintl.evaluation.classification import classification_scores
 from spacy_clintl.experiments.config import digest
@@ -152,4 +153,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with own_errors_as_lines():
+        typer.run(main)

@@ -35,6 +35,7 @@ from spacy.util import load_config
 from thinc.api import Config
 from wasabi import msg
 
+from spacy_clintl.cli import own_errors_as_lines
 from spacy_clintl.data.convert import convert
 
 CONFIG = Path(__file__).parents[1] / "configs" / "handover.cfg"
@@ -177,4 +178,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with own_errors_as_lines():
+        typer.run(main)

@@ -19,11 +19,14 @@ import spacy
 import srsly
 import typer
 from spacy.language import Language
-from spacy.tokens import DocBin
 from spacy.training import Example
 from spacy.util import fix_random_seed, minibatch
 from thinc.api import Adam
 from wasabi import msg
+
+from spacy_clintl.cli import own_errors_as_lines
+from spacy_clintl.data.docbin import iter_docbin
+from spacy_clintl.models.encoder import check_encoder_folder
 
 LISTENER = {
     "@architectures": "spacy-transformers.TransformerListener.v1",
@@ -35,7 +38,7 @@ def read_examples(corpus: Path, task: str, names: list[str]) -> list[Example]:
     """Read the documents annotated for a task, annotated alike for tasks of other names."""
     vocab = spacy.blank("en").vocab
     examples = []
-    for doc in DocBin().from_disk(corpus).get_docs(vocab):
+    for doc in iter_docbin(corpus, vocab):
         gold = {
             key.partition("/")[2]: v for key, v in doc.cats.items() if key.startswith(f"{task}/")
         }
@@ -81,6 +84,7 @@ def main(
     output: Annotated[Path | None, typer.Option(help="Keep the figures as JSON")] = None,
 ) -> None:
     """Compare the time of one head with that of several."""
+    check_encoder_folder(base)
     pipelines = []
     for n in (1, heads):
         names = [f"task{i}" for i in range(n)]
@@ -120,4 +124,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with own_errors_as_lines():
+        typer.run(main)

@@ -25,6 +25,7 @@ import typer
 from spacy.tokens import Doc
 from wasabi import msg
 
+from spacy_clintl.cli import own_errors_as_lines
 from spacy_clintl.data.convert import convert
 from spacy_clintl.data.docbin import read_docbin
 from spacy_clintl.translation.align import align_corpus
@@ -113,4 +114,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with own_errors_as_lines():
+        typer.run(main)

@@ -23,6 +23,7 @@ from scipy.optimize import linear_sum_assignment, minimize
 from spacy.tokens import Doc
 from wasabi import msg
 
+from spacy_clintl.cli import own_errors_as_lines
 from spacy_clintl.translation.alignment.projector import AlignmentProjector
 from spacy_clintl.translation.alignment.statistical import StatisticalAligner
 from spacy_clintl.translation.alignment.tasks import Task
@@ -240,4 +241,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with own_errors_as_lines():
+        typer.run(main)

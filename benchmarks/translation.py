@@ -24,6 +24,7 @@ import typer
 from spacy.tokens import Doc
 from wasabi import msg
 
+from spacy_clintl.cli import own_errors_as_lines
 from spacy_clintl.data.convert import convert
 from spacy_clintl.data.docbin import read_docbin
 from spacy_clintl.translation.choice import make_projector, make_translator
@@ -121,6 +122,9 @@ def main(
     sample_file: Annotated[Path | None, typer.Option(help="Where to write them (.tsv)")] = None,
 ) -> None:
     """Measure a translator."""
+    names = list(dict.fromkeys(name for name, *_ in (*PARALLEL, *LABELLED)))
+    if not any((folder / name).is_file() for name in names):
+        msg.fail(f"{folder} has none of {', '.join(names)}.", exits=1)
     rows = [
         quality(folder / name, column, source, target, translator)
         for name, column, source, target in PARALLEL
@@ -153,4 +157,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with own_errors_as_lines():
+        typer.run(main)

@@ -20,9 +20,9 @@ from . import (  # noqa: F401
     translate,
     verify,
 )
-from ._app import app, show_own_errors
+from ._app import app, own_errors_as_lines, show_own_errors
 
 spacy_app.add_typer(app, name="clintl")
 show_own_errors()
 
-__all__ = ["app"]
+__all__ = ["app", "own_errors_as_lines"]

@@ -20,9 +20,7 @@ app = typer.Typer(
 
 
 def command(name: str, of: typer.Typer = app, **settings: Any) -> Callable:
-    """Register a function as `spacy clintl NAME`; its errors end as one line, exit status 1.
-
-    So end ClintlErrors, and files that cannot be read or written.
+    """Register a function as `spacy clintl NAME`; its errors end as lines (`own_errors_as_lines`).
 
     name (str): The command's name.
     of (Typer): The group that it belongs to.
@@ -34,22 +32,30 @@ def command(name: str, of: typer.Typer = app, **settings: Any) -> Callable:
     def register(function: Callable) -> Callable:
         @functools.wraps(function)
         def run(*args, **kwargs):
-            try:
-                with own_warnings_as_lines():
-                    return function(*args, **kwargs)
-            except ClintlError as error:
-                msg.fail(str(error), exits=1)
-            except OSError as error:
-                # Whatever reads or writes may find no file, no rights, no space.
-                if error.filename is None:
-                    raise
-                message = Errors.CL101.format(path=error.filename, reason=error.strerror)
-                msg.fail(message, exits=1)
+            with own_warnings_as_lines(), own_errors_as_lines():
+                return function(*args, **kwargs)
 
         of.command(name, **settings)(run)
         return function
 
     return register
+
+
+@contextmanager
+def own_errors_as_lines() -> Iterator[None]:
+    """End the process with one line, exit status 1, where an error is for the user.
+
+    Such are ClintlErrors, and files that cannot be read or written. Others are left alone.
+    """
+    try:
+        yield
+    except ClintlError as error:
+        msg.fail(str(error), exits=1)
+    except OSError as error:
+        # Whatever reads or writes may find no file, no rights, no space.
+        if error.filename is None:
+            raise
+        msg.fail(Errors.CL101.format(path=error.filename, reason=error.strerror), exits=1)
 
 
 @contextmanager
