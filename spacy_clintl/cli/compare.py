@@ -36,7 +36,10 @@ def compare_cli(
         str | None, typer.Option("--against", help="Compare the other variants with this one")
     ] = None,
     epochs: Annotated[
-        bool, typer.Option("--epochs", help="Add the epochs to the best point of the curve")
+        bool,
+        typer.Option(
+            "--epochs", help="Add the epochs to the best point of curves, with --against to its"
+        ),
     ] = False,
     resamples: Annotated[
         int, typer.Option("--resamples", min=1, help="For intervals and p values")
@@ -50,6 +53,7 @@ def compare_cli(
     """Compare variants of an experiment: mean and spread, differences, intervals, p values."""
     from wasabi import msg
 
+    from ..evaluation.epochs import REACHED_NOTES, epochs_to_reach, reached_table
     from ..evaluation.layout import FORMATS, Section, as_html
     from ..evaluation.results import results_of, score_notes, score_table
     from ..util import whole_file
@@ -69,6 +73,8 @@ def compare_cli(
     sections = [Section(score_table(results, with_epochs=epochs), 2, notes)]
     if against is not None:
         sections.append(_differences(results, places, against, resamples))
+        if epochs and (reached := epochs_to_reach(results, against)):
+            sections.append(Section(reached_table(reached, against), 3, REACHED_NOTES))
     if kind is None:
         kind = SUFFIXES.get(output.suffix.lower(), Format.text) if output else Format.text
     if kind is Format.html:

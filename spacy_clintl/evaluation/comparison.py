@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import ClintlError, Errors
 from . import resampling
 from .report import Table
-from .results import MEAN, Result, shower, size_name, sizes_of
+from .results import MEAN, Result, pairs_of, shower, size_name, sizes_of
 
 Outcomes = Mapping[str, Any]
 # A score from counts that is further from the recorded one than this is another score.
@@ -73,7 +73,7 @@ def differences(
             if variant == against:
                 continue
             by_corpus = [
-                pairs for corpus in needed if (pairs := _pairs(here, corpus, variant, against))
+                pairs for corpus in needed if (pairs := pairs_of(here, corpus, variant, against))
             ]
             parts = [_compare(pairs, outcomes_of, resamples) for pairs in by_corpus]
             rows += [row for row, _ in parts]
@@ -225,19 +225,3 @@ def _mean_of(found: Sequence[tuple[Difference, Any]]) -> Difference:
 def _judged(row: Difference, observed: float, drawn: Any, swapped: Any) -> Difference:
     p = resampling.p_value(observed, swapped)
     return replace(row, interval=resampling.interval(drawn), p=p)
-
-
-def _pairs(
-    results: Sequence[Result], corpus: str, variant: str, against: str
-) -> list[tuple[Result, Result]]:
-    by_seed: dict[str, dict[int, Result]] = {variant: {}, against: {}}
-    for result in results:
-        if result.corpus == corpus and result.variant in by_seed:
-            by_seed[result.variant][result.seed] = result
-    first, second = by_seed[variant], by_seed[against]
-    # Scores of another name, after a change of the plan, are no pair.
-    return [
-        (first[seed], second[seed])
-        for seed in sorted(set(first) & set(second))
-        if first[seed].name == second[seed].name
-    ]

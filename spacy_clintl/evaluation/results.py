@@ -165,6 +165,30 @@ def size_name(size: float) -> str:
     return f"{100 * size:g} %" if 0 < size <= 1 else f"{size:g} docs"
 
 
+def pairs_of(
+    results: Sequence[Result], corpus: str, variant: str, against: str
+) -> list[tuple[Result, Result]]:
+    """Pair the runs of two variants on a corpus, seed by seed.
+
+    results (Sequence[Result]): The scores of one size.
+    corpus (str): The corpus.
+    variant (str): The variant whose scores come first.
+    against (str): The variant whose scores come second.
+    RETURNS (list[tuple[Result, Result]]): Of the seeds that both have.
+    """
+    by_seed: dict[str, dict[int, Result]] = {variant: {}, against: {}}
+    for result in results:
+        if result.corpus == corpus and result.variant in by_seed:
+            by_seed[result.variant][result.seed] = result
+    first, second = by_seed[variant], by_seed[against]
+    # Scores of another name, after a change of the plan, are no pair.
+    return [
+        (first[seed], second[seed])
+        for seed in sorted(set(first) & set(second))
+        if first[seed].name == second[seed].name
+    ]
+
+
 def shower(results: Sequence[Result], *, signed: bool = False) -> Callable[[float], str]:
     """RETURNS (Callable[[float], str]): Writes scores, in per cent where all of them are shares."""
     sign = "+" if signed else ""

@@ -138,6 +138,20 @@ def test_other_scores_and_epochs(runs):
     assert "200.0 ± 0.0 (3)" in output
 
 
+def test_epochs_to_the_best_of_another(runs):
+    path, _ = runs
+    arguments = (path, "--against", "base", "--resamples", 100)
+    title = "Epochs to the best of 'base'"
+    assert title not in clintl(*arguments)[1]
+    _, output = clintl(*arguments, "--epochs")
+    rows = rows_of(output[output.index(title) :])
+    assert ["10 %", "better", "3 of 3", "2.0", "2.0", "+0 %"] in [row[-6:] for row in rows]
+    for kind in ("markdown", "latex", "html"):
+        assert "3 of 3" in clintl(*arguments, "--epochs", "--format", kind)[1]
+    # The curves do not hold this score.
+    assert title not in clintl(*arguments, "--epochs", "--score", "macro_auc")[1]
+
+
 def test_differences(runs):
     path, values = runs
     code, output = clintl(path, "--against", "base", "--resamples", 2000)
