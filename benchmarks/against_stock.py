@@ -199,6 +199,7 @@ def main(
 ) -> None:
     """Compare stock spacy-transformers with this package on entity recognition."""
     check_encoder_folder(base)
+    # What cannot be read is told in a line here; spaCy's reader warns, or ends in a traceback.
     for file in (*docbin_files(train), *docbin_files(dev)):
         count_docs(file)
     settings = {

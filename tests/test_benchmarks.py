@@ -1,5 +1,6 @@
 """Benchmarks are run by people: what is wrong with a folder or file is told in a line."""
 
+import os
 import runpy
 import sys
 from pathlib import Path
@@ -41,6 +42,9 @@ def test_what_is_wrong_is_told_in_a_line(line, named, tmp_path, capsys, monkeypa
     # As where it is run: one script reads another beside it.
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     monkeypatch.setattr(sys, "argv", [script, *(str(paths.get(one, one)) for one in arguments)])
+    # What scripts and Typer set in their process is not for the tests after this one.
+    monkeypatch.setattr(os, "sched_setaffinity", lambda *_: None, raising=False)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     with pytest.raises(SystemExit) as end:
         runpy.run_path(str(BENCHMARKS / f"{script}.py"), run_name="__main__")
     told = capsys.readouterr()
